@@ -1,0 +1,1 @@
+"""Which heart: image → labels → surfaces → tetrahedra → regions, coordinates, fibres."""

@@ -1,0 +1,1 @@
+"""What every layer needs: units, parameters, errors, caching, progress, provenance."""

@@ -1,0 +1,1 @@
+"""Electrophysiology: conduction velocities, conduction diseases, activation."""

@@ -1,0 +1,1 @@
+"""What a clinician can see of a simulated heart: activation measures, ECG."""

@@ -1,0 +1,1 @@
+"""The only place that draws: figures, 3D scenes, the report page."""

@@ -1,0 +1,1 @@
+"""Questions built from the layers below: the CRT lead screen."""

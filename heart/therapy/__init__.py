@@ -1,0 +1,1 @@
+"""What is done to the heart: leads, candidate sites, capture, timings."""
