@@ -15,7 +15,7 @@ TEST_ENV := OMP_NUM_THREADS=1
 .PHONY: help env demo test test-mpi lint format lock image image-test clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.stamp: requirements/dev.lock pyproject.toml scripts/make_env.sh
 	@bash scripts/make_env.sh
