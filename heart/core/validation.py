@@ -96,6 +96,18 @@ class Section(BaseModel):
                     ) from None
         return data
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Show defaults as they are written in YAML, with their unit."""
+        made = handler.resolve_ref_schema(handler(schema))
+        defaults = cls.model_construct().model_dump(mode="json", by_alias=True, warnings=False)
+        for name, entry in made.get("properties", {}).items():
+            if "default" in entry:
+                entry["default"] = defaults[name]
+        return made
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -146,7 +158,8 @@ class Quantity:
         try:
             parameter.check(value)
         except ParameterError as error:
-            kind, fix = "parameter", error.fix
+            far = abs(value) > 3.0 * max(abs(low), abs(high)) or 0.0 < 3.0 * value < low
+            kind, fix = "parameter", error.fix if far else ""
             likely = self._likely_unit(written)
             if likely:
                 kind, fix = "unit", f"did you mean {likely!r}?"
@@ -169,21 +182,18 @@ class Quantity:
         return f"{low:.6g} to {high:.6g} {shown}".rstrip()
 
     def _example(self) -> str:
-        shown = self.shown or self.unit
-        return (
-            f'text with a unit such as "{_convert(self._typical(), self.unit, shown):.3g} {shown}"'
-        )
+        return f'text with a unit such as "{self._typical():.2g} {self.shown or self.unit}"'
 
     def _typical(self) -> float:
-        if self.low > 0.0:
-            return math.sqrt(self.low * self.high)
-        return self.high / 2.0
+        """A plausible value in the shown unit, for examples."""
+        value = math.sqrt(self.low * self.high) if self.low > 0.0 else self.high / 2.0
+        return _convert(value, self.unit, self.shown or self.unit)
 
     def _likely_unit(self, written: Any) -> str:
         """Return the text with another unit of the same dimension that would be in range."""
         number = str(written).split(maxsplit=1)[0] if isinstance(written, str) else ""
-        for family in _CONFUSED:
-            if not registry().is_compatible_with(self.unit or "dimensionless", family[0]):
+        for family in _CONFUSED if self.unit else ():
+            if not registry().is_compatible_with(self.unit, family[0]):
                 continue
             for unit in family:
                 try:
@@ -219,7 +229,7 @@ class Quantity:
         if not self.unit:
             bounds = {"minimum": self.low, "maximum": self.high}
             return {"type": "number", **bounds, "description": about}
-        example = self.write(float(f"{self._typical():.2g}"))
+        example = f"{self._typical():.2g} {self.shown or self.unit}"
         return {
             "type": "string",
             "pattern": rf"^\s*{_NUMBER}\s*[A-Za-zµ°/*^0-9 ]+$",
@@ -286,7 +296,7 @@ def _worst(faults: list[Any], document: Document) -> HeartError:
         return _ORDER.index(one["type"]) if one["type"] in _CLASSES else len(_ORDER)
 
     one = min(faults, key=rank)
-    path = _path(one["loc"], document.data)
+    path = _path(one["loc"], document.data, missing=one["type"] == "missing")
     dotted = ".".join(map(str, path)) or "the file"
     what, expected, fix = _words(one)
     place = path
@@ -294,7 +304,7 @@ def _worst(faults: list[Any], document: Document) -> HeartError:
         place = (*path, what.split("'")[1])
     if one["type"] == "missing":
         dotted = ".".join(map(str, path[:-1])) or "the file"
-        place, what = path[:-1], f"the key {path[-1]!r} is missing"
+        place, what, expected = path[:-1], f"the key {path[-1]!r} is missing", ""
     more = f" ({len(faults) - 1} more after this one)" if len(faults) > 1 else ""
     kind = _CLASSES.get(one["type"], ScenarioError)
     return kind(f"{dotted}: {what}{more}", where=document.where(place), expected=expected, fix=fix)
@@ -306,12 +316,13 @@ def _words(one: Any) -> tuple[str, str, str]:
     if one["type"] in _CLASSES:
         return context["what"], context["expected"], context["fix"]
     given = repr(one["input"]) if isinstance(one["input"], (str, int, float)) else "the value"
+    name = str(context.get("discriminator", "")).strip("'")
     if one["type"] == "union_tag_invalid":
         known = [word.strip(" '") for word in context["expected_tags"].split(",")]
-        what = f"unknown {context['discriminator']} {context['tag']!r}"
+        what = f"unknown {name} {context['tag']!r}"
         return what, "", did_you_mean(context["tag"], known)
     if one["type"] == "union_tag_not_found":
-        return f"the key {context['discriminator']} is missing", "", ""
+        return f"the key {name!r} is missing", "", ""
     if one["type"] == "literal_error":
         known = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
         return f"{given} is not known here", "", did_you_mean(str(one["input"]), known)
@@ -319,7 +330,7 @@ def _words(one: Any) -> tuple[str, str, str]:
     return f"{given} is not valid", message, ""
 
 
-def _path(location: tuple[str | int, ...], data: Any) -> KeyPath:
+def _path(location: tuple[str | int, ...], data: Any, *, missing: bool) -> KeyPath:
     """Return the part of a pydantic location that exists in the file (union tags do not)."""
     path: list[str | int] = []
     for position, part in enumerate(location):
@@ -328,7 +339,7 @@ def _path(location: tuple[str | int, ...], data: Any) -> KeyPath:
         if inside:
             data = data[part]
             path.append(part)
-        elif position == len(location) - 1:
+        elif missing and position == len(location) - 1:
             path.append(part)
     return tuple(path)
 
