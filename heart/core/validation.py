@@ -12,7 +12,7 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import (
     BaseModel,
@@ -20,7 +20,6 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationError,
-    model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -37,7 +36,7 @@ from heart.core.yaml import Document, KeyPath
 
 _CLASSES: dict[str, type[HeartError]] = {
     "heart_unsafe": UnsafeInputError,
-    "heart_key": ScenarioError,
+    "extra_forbidden": ScenarioError,
     "heart_value": ScenarioError,
     "heart_unit": UnitError,
     "heart_parameter": ParameterError,
@@ -64,8 +63,7 @@ def fault(kind: str, what: str, *, expected: str = "", fix: str = "") -> Pydanti
     Parameters
     ----------
     kind
-        ``"unsafe"`` (exit code 15), ``"key"`` or ``"value"`` (10), ``"unit"`` or
-        ``"parameter"`` (13).
+        ``"unsafe"`` (exit code 15), ``"value"`` (10), ``"unit"`` or ``"parameter"`` (13).
     """
     context = {"what": what, "expected": expected, "fix": fix}
     return PydanticCustomError(f"heart_{kind}", "{what}", context)
@@ -83,18 +81,6 @@ class Section(BaseModel):
     """A mapping of the YAML: frozen, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            known = [field.alias or name for name, field in cls.model_fields.items()]
-            for key in data:
-                if key not in known:
-                    raise fault(
-                        "key", f"unknown key {key!r}", fix=did_you_mean(str(key), known)
-                    ) from None
-        return data
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -185,7 +171,7 @@ class Quantity:
         return f'text with a unit such as "{self._typical():.2g} {self.shown or self.unit}"'
 
     def _typical(self) -> float:
-        """A plausible value in the shown unit, for examples."""
+        """Return a plausible value in the shown unit, for examples."""
         value = math.sqrt(self.low * self.high) if self.low > 0.0 else self.high / 2.0
         return _convert(value, self.unit, self.shown or self.unit)
 
@@ -287,11 +273,11 @@ def validate[Model: BaseModel](model: type[Model], document: Document) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=True)
-        raise _worst(faults, document) from None
+        faults = error.errors(include_url=False)
+        raise _worst(model, faults, document) from None
 
 
-def _worst(faults: list[Any], document: Document) -> HeartError:
+def _worst(model: type[BaseModel], faults: list[Any], document: Document) -> HeartError:
     def rank(one: Any) -> int:
         return _ORDER.index(one["type"]) if one["type"] in _CLASSES else len(_ORDER)
 
@@ -300,8 +286,10 @@ def _worst(faults: list[Any], document: Document) -> HeartError:
     dotted = ".".join(map(str, path)) or "the file"
     what, expected, fix = _words(one)
     place = path
-    if one["type"] == "heart_key":
-        place = (*path, what.split("'")[1])
+    if one["type"] == "extra_forbidden":
+        dotted = ".".join(map(str, path[:-1])) or "the file"
+        what, expected = f"unknown key {path[-1]!r}", ""
+        fix = did_you_mean(str(path[-1]), _known_keys(model, one["loc"][:-1]))
     if one["type"] == "missing":
         dotted = ".".join(map(str, path[:-1])) or "the file"
         place, what, expected = path[:-1], f"the key {path[-1]!r} is missing", ""
@@ -313,7 +301,7 @@ def _worst(faults: list[Any], document: Document) -> HeartError:
 def _words(one: Any) -> tuple[str, str, str]:
     """Return what, expected and fix of one pydantic error."""
     context = one.get("ctx", {})
-    if one["type"] in _CLASSES:
+    if "what" in context:
         return context["what"], context["expected"], context["fix"]
     given = repr(one["input"]) if isinstance(one["input"], (str, int, float)) else "the value"
     name = str(context.get("discriminator", "")).strip("'")
@@ -326,6 +314,8 @@ def _words(one: Any) -> tuple[str, str, str]:
     if one["type"] == "literal_error":
         known = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
         return f"{given} is not known here", "", did_you_mean(str(one["input"]), known)
+    if one["type"] == "value_error":
+        return str(context["error"]), "", ""
     message = one["msg"].replace("Input should be ", "")
     return f"{given} is not valid", message, ""
 
@@ -342,6 +332,33 @@ def _path(location: tuple[str | int, ...], data: Any, *, missing: bool) -> KeyPa
         elif missing and position == len(location) - 1:
             path.append(part)
     return tuple(path)
+
+
+def _known_keys(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that the models at a pydantic location have."""
+    models = [model]
+    for part in location:
+        inner = [
+            found
+            for one in models
+            for name, field in one.model_fields.items()
+            if part in (name, field.alias)
+            for found in _models_in(field.annotation)
+        ]
+        chosen = [one for one in models if part == one.__name__ or part in _tags(one)]
+        models = inner or chosen or models
+    return [field.alias or name for one in models for name, field in one.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for inner in get_args(annotation) for found in _models_in(inner)]
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    kind = model.model_fields.get("kind")
+    return get_args(kind.annotation) if kind else ()
 
 
 def _convert(value: float, unit: str, shown: str) -> float:
