@@ -39,7 +39,9 @@ RV_ARC = Parameter(1.15, "rad", 0.3, 1.5, "assumed", "half of the septal arc at 
 RV_DEPTH = Parameter(0.72, "1", 0.2, 0.9, "assumed", "length of the RV as a fraction of the LV")
 
 
-def slab(size: tuple[float, float, float] = (20.0, 7.0, 3.0), edge_length: float = 1.0) -> HeartMesh:
+def slab(
+    size: tuple[float, float, float] = (20.0, 7.0, 3.0), edge_length: float = 1.0
+) -> HeartMesh:
     """Return a box of muscle: endocardium at z = 0, epicardium on top, `BASE` at the sides.
 
     Parameters
@@ -172,7 +174,9 @@ def biv_ellipsoid(
     gap = rv_width * np.sqrt(np.clip(1.0 - reach**2, 0.0, 1.0))
     gap = np.where(interiors[0], np.maximum(gap, 0.4 * edge_length), 0.0)
     outer = columns[:, -1]
-    outward = points[outer] / np.array([(short + wall) ** 2, (short + wall) ** 2, (long + wall) ** 2])
+    outward = points[outer] / np.array(
+        [(short + wall) ** 2, (short + wall) ** 2, (long + wall) ** 2]
+    )
     outward[:, 2] *= 1.0 - plane.height**4
     outward[plane.rim, 2] = 0.0
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
@@ -189,7 +193,10 @@ def biv_ellipsoid(
     everything = np.concatenate(pieces)
     levels = np.concatenate(node_level)
     rv_cells = np.concatenate(
-        [_stack(plane.triangles[patches[m + 1]], rv_columns[:, m : m + 2]) for m in range(rv_layers)]
+        [
+            _stack(plane.triangles[patches[m + 1]], rv_columns[:, m : m + 2])
+            for m in range(rv_layers)
+        ]
     )
     distinct = np.sort(rv_cells, axis=1)
     rv_cells = rv_cells[(np.diff(distinct, axis=1) > 0).all(axis=1)]
@@ -249,9 +256,7 @@ class _SurfaceGrid:
             angle = 2.0 * np.pi * (np.arange(count) + 0.5 * (row % 2)) / count
             heights.append(np.full(count, row_height[row]))
             angles.append(angle)
-            plane.append(
-                np.exp(log_radius[row]) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-            )
+            plane.append(np.exp(log_radius[row]) * np.stack([np.cos(angle), np.sin(angle)], axis=1))
         self.height = np.concatenate(heights)
         turned = np.concatenate(angles)
         self.angle: Float = np.arctan2(np.sin(turned), np.cos(turned))
