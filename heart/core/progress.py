@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -26,7 +26,7 @@ class Step(Protocol):
 class Telemetry(Protocol):
     """Whoever listens to the progress of a run."""
 
-    def step(self, name: str, total: float | None = None) -> _StepContext:
+    def step(self, name: str, total: float | None = None) -> AbstractContextManager[Step]:
         """Open a named step; use as ``with telemetry.step("Meshing") as step``."""
 
     def say(self, text: str) -> None:
@@ -34,11 +34,6 @@ class Telemetry(Protocol):
 
     def event(self, name: str, **data: object) -> None:
         """Record a machine-readable event."""
-
-
-class _StepContext(Protocol):
-    def __enter__(self) -> Step: ...
-    def __exit__(self, *exc: object) -> object: ...
 
 
 class _Nothing:

@@ -1,1 +1,1 @@
-"""Discrete building blocks without physiology: P1 spaces, linear solves, eikonal, fields on disk."""
+"""Discrete building blocks without physiology: P1 spaces, solves, eikonal, fields on disk."""

@@ -96,7 +96,7 @@ def draw(
     bar = figure.colorbar(mapping, cax=figure.add_axes((0.88, 0.22, 0.025, 0.5)))
     bar.set_label(unit, fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     figure.savefig(path)
     return path
 

@@ -55,8 +55,8 @@ def draw(path: Path, traces: Sequence[Trace], title: str) -> Path:
             axes.text(left + 0.5, base + 11.0, name, fontsize=9, weight="bold", color=theme.INK)
     for row in range(3):
         base = height - MARGIN - 10.0 - (row + 0.5) * ROW
-        x = MARGIN + np.array([0.0, 1.0, 1.0, 4.0, 4.0, 5.0])
-        axes.plot(x, base + np.array([0.0, 0.0, 10.0, 10.0, 0.0, 0.0]), color=theme.INK, lw=0.9)
+        pulse = MARGIN + np.array([0.0, 1.0, 1.0, 4.0, 4.0, 5.0])
+        axes.plot(pulse, base + np.array([0.0, 0.0, 10.0, 10.0, 0.0, 0.0]), color=theme.INK, lw=0.9)
     axes.text(MARGIN, height - 7.0, title, fontsize=11, weight="bold", color=theme.INK)
     for index, trace in enumerate(traces):
         x = MARGIN + index * 45.0

@@ -18,12 +18,12 @@ import pyvista as pv
 
 
 class _Shared:
-    """The two calls of a trame server that the serialiser makes."""
+    """The one call of a trame server that the serialiser makes; wslink fixes its name."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
 
-    def getSharedObject(self, name: str) -> Any:  # noqa: N802 - name fixed by wslink
+    def getSharedObject(self, name: str) -> Any:
         return self._application if name == "app" else None
 
 
