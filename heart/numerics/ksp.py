@@ -50,10 +50,10 @@ class LinearSolver:
     def __init__(self, matrix: Any, profile: Profile, *, nullspace: bool = False) -> None:
         self.matrix, self.profile = matrix, profile
         prefix = f"heart_{next(_prefix)}_"
-        options = PETSc.Options()
+        options: Any = PETSc.Options()
         for key, value in profile.petsc.items():
             options[prefix + key] = value
-        self._ksp = PETSc.KSP().create(matrix.comm)
+        self._ksp: Any = PETSc.KSP().create(matrix.comm)
         self._ksp.setOptionsPrefix(prefix)
         if nullspace:
             constant = PETSc.NullSpace().create(constant=True, comm=matrix.comm)
@@ -87,11 +87,11 @@ class LinearSolver:
         if self._nullspace is not None:
             self._nullspace.remove(rhs)
         self._ksp.solve(rhs, solution)
-        reason = int(self._ksp.getConvergedReason())
+        reason: Any = self._ksp.getConvergedReason()
         outcome = LinearOutcome(
             iterations=self._ksp.getIterationNumber(),
             residual=self._ksp.getResidualNorm(),
-            reason=_reasons.get(reason, str(reason)),
+            reason=_reasons.get(int(reason), str(reason)),
         )
         if reason <= 0:
             raise LinearSolveError(
