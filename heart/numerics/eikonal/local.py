@@ -18,7 +18,7 @@ from numba import njit
 _MATH = {"contract", "nsz", "arcp"}
 
 
-@njit(cache=True, nogil=True, inline="always", fastmath=_MATH)
+@njit(cache=True, nogil=True, fastmath=_MATH)
 def through_edge(best: float, uk: float, gii: float, gkk: float, gik: float) -> float:
     """Return the lateness of d behind node i through edge (i, k), or `best` if it is no better.
 
@@ -50,7 +50,7 @@ def through_edge(best: float, uk: float, gii: float, gkk: float, gik: float) -> 
     return best
 
 
-@njit(cache=True, nogil=True, inline="always", fastmath=_MATH)
+@njit(cache=True, nogil=True, fastmath=_MATH)
 def through_face(
     best: float,
     uk: float,
@@ -111,4 +111,44 @@ def through_face(
         best = through_edge(best, uk, gii, gkk, gik)
     if try_l:
         best = through_edge(best, ul, gii, gll, gil)
+    return best
+
+
+@njit(cache=True, nogil=True, fastmath=_MATH)
+def through_cell(
+    best: float,
+    uk: float,
+    ul: float,
+    di: float,
+    dk: float,
+    dl: float,
+    ik: float,
+    il: float,
+    kl: float,
+) -> float:
+    """Return the lateness of d behind node i through what is known of the face (i, k, l).
+
+    Parameters
+    ----------
+    best : float
+        Lateness of d behind i known so far (may be inf).
+    uk, ul : float
+        Times of nodes k and l minus time of node i, inf where not yet known.
+    di, dk, dl, ik, il, kl : float
+        Squared lengths of the edges of the tetrahedron, squared time.
+    """
+    gik = 0.5 * (di + dk - ik)
+    gil = 0.5 * (di + dl - il)
+    if best <= 0.0 and ((gik >= 0.0 and gil >= 0.0) or (best <= uk and best <= ul)):
+        return best
+    if uk < math.inf:
+        if ul < math.inf:
+            return through_face(
+                best, uk, ul, di, dk, dl, gik, gil, 0.5 * (dk + dl - kl)
+            )
+        return through_edge(best, uk, di, dk, gik)
+    if ul < math.inf:
+        return through_edge(best, ul, di, dl, gil)
+    if best > 0.0 and best * best > di:
+        return math.sqrt(di)
     return best

@@ -12,9 +12,10 @@ import math
 import numpy as np
 from numba import njit
 
-from heart.numerics.eikonal.local import through_edge, through_face
+from heart.numerics.eikonal.local import through_cell, through_edge
 
 _BUCKETS = 4096
+_NODE = (1 << 29) - 1
 
 # Edges of a tetrahedron (01 02 03 12 13 23) seen from corner c, the others following cyclically:
 # c-p, c-q, c-r, p-q, p-r, q-r.
@@ -74,8 +75,8 @@ def _improve(v, t, first, width, current, state, head, tail, nxt, prv, where):
 def march(
     star_start,
     star,
+    names,
     lengths,
-    obtuse,
     fan_start,
     fan,
     fan_lengths,
@@ -109,6 +110,10 @@ def march(
                 nodes[s], times[s], first, width, current, state, head, tail, nxt, prv, where
             )
     popped = 0
+    most = 0
+    for v in range(n):
+        most = max(most, star_start[v + 1] - star_start[v])
+    todo = np.empty(most, np.int32)
     while queued > 0:
         i = head[current & (_BUCKETS - 1)]
         if i < 0:
@@ -122,69 +127,65 @@ def march(
         queued -= 1
         popped += 1
         state[i, 1] = ti
+        # Collecting first lets the memory reads of all cells overlap.
+        count = 0
         for e in range(star_start[i], star_start[i + 1]):
-            code = star[e, 0]
-            p = star[e, 1]
-            q = star[e, 2]
-            r = star[e, 3]
+            code = star[e]
+            cell = code >> 2
+            p = names[cell, (code + 1) & 3]
+            q = names[cell, (code + 2) & 3]
+            r = names[cell, (code + 3) & 3]
+            late = max(
+                state[p & _NODE, 0] - ti, state[q & _NODE, 0] - ti, state[r & _NODE, 0] - ti
+            )
+            keep = late > 0.0 or ((p | q | r) & ~_NODE) != 0
+            todo[count] = code
+            count += keep
+        for e in range(count):
+            code = todo[e]
+            cell = code >> 2
+            corner = code & 3
+            p = names[cell, (code + 1) & 3] & _NODE
+            q = names[cell, (code + 2) & 3] & _NODE
+            r = names[cell, (code + 3) & 3] & _NODE
             yp = state[p, 0] - ti
             yq = state[q, 0] - ti
             yr = state[r, 0] - ti
-            bits = obtuse[code >> 2]
-            if bits == 0 and yp <= 0.0 and yq <= 0.0 and yr <= 0.0:
-                continue
             up = state[p, 1] - ti
             uq = state[q, 1] - ti
             ur = state[r, 1] - ti
-            row = lengths[code >> 2]
-            order = _EDGES[code & 3]
-            ip = row[order[0]]
+            ip = lengths[cell, _EDGES[corner, 0]]
             if not ip < math.inf:
                 continue
-            iq = row[order[1]]
-            ir = row[order[2]]
-            pq = row[order[3]]
-            pr = row[order[4]]
-            qr = row[order[5]]
-            for target in range(3):
-                if target == 0:
-                    d, y, uk, ul = p, yp, uq, ur
-                    gii, gkk, gll = ip, pq, pr
-                    gik, gil, gkl = 0.5 * (ip + pq - iq), 0.5 * (ip + pr - ir), 0.5 * (pq + pr - qr)
-                elif target == 1:
-                    d, y, uk, ul = q, yq, ur, up
-                    gii, gkk, gll = iq, qr, pq
-                    gik, gil, gkl = 0.5 * (iq + qr - ir), 0.5 * (iq + pq - ip), 0.5 * (qr + pq - pr)
-                else:
-                    d, y, uk, ul = r, yr, up, uq
-                    gii, gkk, gll = ir, pr, qr
-                    gik, gil, gkl = 0.5 * (ir + pr - ip), 0.5 * (ir + qr - iq), 0.5 * (pr + qr - pq)
-                if y <= 0.0 and gik >= 0.0 and gil >= 0.0:
-                    continue
-                if uk < math.inf:
-                    if ul < math.inf:
-                        x = through_face(y, uk, ul, gii, gkk, gll, gik, gil, gkl)
-                    else:
-                        x = through_edge(y, uk, gii, gkk, gik)
-                elif ul < math.inf:
-                    x = through_edge(y, ul, gii, gll, gil)
-                elif y > 0.0 and y * y > gii:
-                    x = math.sqrt(gii)
-                else:
-                    continue
-                if x + tolerance < y:
-                    queued += _improve(
-                        d, ti + x, first, width, current, state, head, tail, nxt, prv, where
-                    )
+            iq = lengths[cell, _EDGES[corner, 1]]
+            ir = lengths[cell, _EDGES[corner, 2]]
+            pq = lengths[cell, _EDGES[corner, 3]]
+            pr = lengths[cell, _EDGES[corner, 4]]
+            qr = lengths[cell, _EDGES[corner, 5]]
+            x = through_cell(yp, uq, ur, ip, pq, pr, iq, ir, qr)
+            if x + tolerance < yp:
+                queued += _improve(
+                    p, ti + x, first, width, current, state, head, tail, nxt, prv, where
+                )
+            x = through_cell(yq, ur, up, iq, qr, pq, ir, ip, pr)
+            if x + tolerance < yq:
+                queued += _improve(
+                    q, ti + x, first, width, current, state, head, tail, nxt, prv, where
+                )
+            x = through_cell(yr, up, uq, ir, pr, qr, ip, iq, pq)
+            if x + tolerance < yr:
+                queued += _improve(
+                    r, ti + x, first, width, current, state, head, tail, nxt, prv, where
+                )
         for e in range(fan_start[i], fan_start[i + 1]):
             code = fan[e, 0]
             p = fan[e, 1]
             q = fan[e, 2]
-            row3 = fan_lengths[code >> 2]
-            order3 = _TRIANGLE_EDGES[code & 3]
-            ip = row3[order3[0]]
-            pq = row3[order3[1]]
-            iq = row3[order3[2]]
+            cell = code >> 2
+            corner = code & 3
+            ip = fan_lengths[cell, _TRIANGLE_EDGES[corner, 0]]
+            pq = fan_lengths[cell, _TRIANGLE_EDGES[corner, 1]]
+            iq = fan_lengths[cell, _TRIANGLE_EDGES[corner, 2]]
             if not ip < math.inf:
                 continue
             for target in range(2):
