@@ -47,6 +47,7 @@ ENV PATH=/opt/heart/bin:$PATH \
     NUMBA_CACHE_DIR=/var/cache/heart/numba \
     MPLCONFIGDIR=/var/cache/heart/matplotlib \
     PYVISTA_OFF_SCREEN=true \
+    VTK_DEFAULT_OPENGL_WINDOW=vtkEGLRenderWindow \
     MPLBACKEND=Agg \
     OMP_NUM_THREADS=1 \
     PYTHONUNBUFFERED=1

@@ -12,7 +12,7 @@ MPIEXEC := $(BIN)/mpiexec
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-mpi lint format lock image image-test clean
+.PHONY: help env demo test test-mpi lint format lock licences image image-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ format: env ## let ruff fix and format
 
 lock: ## renew the hash locks (needs uv)
 	@bash scripts/make_locks.sh
+
+licences: env ## rewrite the tables of LICENSES.md after `make lock`
+	$(BIN)/python scripts/make_licences.py
 
 image: ## build the container image with docker, podman or buildah
 	@bash scripts/image.sh build $(IMAGE)

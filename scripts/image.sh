@@ -12,39 +12,48 @@ cd "$(dirname "$0")/.."
 action=${1:?build or test}
 name=${2:-heart-twin}
 
-find_engine() {
-    local engine
-    for engine in ${ENGINE:-docker podman buildah}; do
-        command -v "$engine" >/dev/null 2>&1 || continue
-        if "$engine" info >/dev/null 2>&1; then
-            echo "$engine"
-            return 0
-        fi
-    done
-    echo "make image: none of docker, podman, buildah works here (is the daemon running?)" >&2
-    exit 1
-}
-engine=$(find_engine)
+present() { command -v "$1" >/dev/null 2>&1 && "$1" info >/dev/null 2>&1; }
 
-build() {
-    local arguments=(-t "$name")
+# podman can answer `info` and still be unable to start anything (inside a container, for one),
+# so the engine that has built the image is remembered for running it.
+remembered=.cache/image-engine
+
+build_with() {
+    local engine=$1 arguments=(-t "$name")
     [ -n "${BASE:-}" ] && arguments+=(--build-arg "BASE=$BASE")
     [ -n "${CA_BUNDLE:-}" ] && arguments+=(--secret "id=ca,src=$CA_BUNDLE" --network host)
     # Inside a container there are no namespaces to be had: chroot isolation needs none.
     case $engine in
         docker) DOCKER_BUILDKIT=1 docker build "${arguments[@]}" . ;;
-        podman) podman build --isolation "${ISOLATION:-oci}" "${arguments[@]}" . ;;
-        buildah) buildah build --isolation "${ISOLATION:-chroot}" "${arguments[@]}" . ;;
+        podman) podman build "${arguments[@]}" . ;;
+        buildah) buildah build --isolation chroot "${arguments[@]}" . ;;
     esac
 }
 
+build() {
+    local engine
+    for engine in ${ENGINE:-docker podman buildah}; do
+        present "$engine" || continue
+        if build_with "$engine"; then
+            mkdir -p "$(dirname "$remembered")"
+            echo "$engine" >"$remembered"
+            echo "make image: $name built with $engine"
+            return 0
+        fi
+        echo "make image: $engine could not build it" >&2
+    done
+    echo "make image: none of docker, podman, buildah works here (is the daemon running?)" >&2
+    return 1
+}
+
 run_in_image() { # $1: folder seen as /case; the rest: arguments of heart
-    local folder=$1
+    local folder=$1 engine
     shift
+    engine=${ENGINE:-$(cat "$remembered" 2>/dev/null || echo docker)}
     if [ "$engine" = buildah ]; then
         local container status=0
         container=$(buildah from --pull-never "$name")
-        buildah run --isolation "${ISOLATION:-chroot}" -v "$folder:/case" \
+        buildah run --isolation chroot -v "$folder:/case" \
             "$container" -- heart "$@" || status=$?
         buildah rm "$container" >/dev/null
         return $status
@@ -62,7 +71,7 @@ test_image() {
     run_in_image "$folder" run /case/scenarios/crt/ct_lbbb_coarse.yaml -o /case/out --overwrite
     test -s "$folder/out/report.html"
     test -s "$folder/out/qoi.json"
-    echo "make image-test: report.html and qoi.json written in the image ($engine)"
+    echo "make image-test: report.html and qoi.json written in the image"
 }
 
 case $action in
