@@ -120,6 +120,12 @@ class Quantity:
     source: str = "assumed"
     note: str = ""
 
+    @classmethod
+    def of(cls, parameter: Parameter, *, shown: str = "") -> Quantity:
+        """Return the quantity with unit, range, source and note of a documented parameter."""
+        unit = "" if parameter.unit == "1" else parameter.unit
+        return cls(unit, parameter.low, parameter.high, shown, parameter.source, parameter.note)
+
     def read(self, value: Any) -> float:
         """Return `value` (text with a unit, or a bare number when there is none) as a float."""
         if self.unit:
@@ -255,6 +261,20 @@ class Count:
     ) -> dict[str, Any]:
         bounds = {"minimum": self.low, "maximum": self.high}
         return {"type": "integer", **bounds, "description": f"{self.note}."}
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A word out of a registry."""
+
+    words: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(
+        self,
+        source_type: Any,
+        handler: GetCoreSchemaHandler,
+    ) -> CoreSchema:
+        return core_schema.literal_schema(list(self.words))
 
 
 def validate[Model: BaseModel](model: type[Model], document: Document) -> Model:
