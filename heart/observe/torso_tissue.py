@@ -1,0 +1,116 @@
+"""What each torso cell is made of: muscle, blood, lung or the rest, as volume fractions.
+
+The torso mesh does not follow the heart's surface; a cell that is cut by it gets the mean of its
+tissues, which keeps the volume of muscle and blood right on a coarse grid.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from heart.anatomy.heart_mesh import Boundary, HeartMesh
+from heart.numerics import tetrahedra
+from heart.observe.conductivity import Conductivities
+from heart.observe.embedding import embed
+from heart.observe.torso_shape import TorsoShape
+
+Float = NDArray[np.float64]
+Int = NDArray[np.integer]
+
+QUARTERS = np.full((4, 4), 0.15) + 0.4 * np.eye(4)
+
+
+@numba.njit(cache=True, nogil=True)
+def winding_numbers(corners: Float, targets: Float) -> Float:
+    """Return the generalised winding number of triangles (k, 3, 3) around `targets` (n, 3).
+
+    Near 1 (or −1) inside a cavity, also when the surface is open at the valves; 0 far outside.
+    """
+    result = np.empty(len(targets))
+    for p in range(len(targets)):
+        total = 0.0
+        for t in range(len(corners)):
+            ax, ay, az = corners[t, 0] - targets[p]
+            bx, by, bz = corners[t, 1] - targets[p]
+            cx, cy, cz = corners[t, 2] - targets[p]
+            a = np.sqrt(ax * ax + ay * ay + az * az)
+            b = np.sqrt(bx * bx + by * by + bz * bz)
+            c = np.sqrt(cx * cx + cy * cy + cz * cz)
+            triple = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+            ab, bc = ax * bx + ay * by + az * bz, bx * cx + by * cy + bz * cz
+            ca = cx * ax + cy * ay + cz * az
+            total += np.arctan2(triple, a * b * c + ab * c + bc * a + ca * b)
+        result[p] = total / (2.0 * np.pi)
+    return result
+
+
+def muscle_fractions(points: Float, cells: Int, heart: HeartMesh) -> Float:
+    """Return the part of each torso cell that is ventricular wall, (m,)."""
+    volume = tetrahedra.volumes(heart.points, heart.cells)
+    samples = np.einsum("qi,mij->mqj", QUARTERS, heart.points[heart.cells]).reshape(-1, 3)
+    where = embed(points, cells, samples)
+    share = np.repeat(0.25 * volume, 4)
+    held = np.bincount(where.cells[where.inside], share[where.inside], minlength=len(cells))
+    return np.clip(held / tetrahedra.volumes(points, cells), 0.0, 1.0)
+
+
+def blood_fractions(points: Float, cells: Int, heart: HeartMesh) -> Float:
+    """Return the part of each torso cell that lies in a ventricular cavity, (m,)."""
+    inside = np.zeros(len(points))
+    for boundary in (Boundary.LV_ENDO, Boundary.RV_ENDO):
+        facets = heart.facets_of(boundary)
+        if not len(facets):
+            continue
+        corners = heart.points[facets]
+        low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+        near = np.flatnonzero(((points >= low) & (points <= high)).all(axis=1))
+        turns = np.abs(winding_numbers(corners, np.ascontiguousarray(points[near])))
+        inside[near[turns > 0.5]] = 1.0
+    return inside[cells].mean(axis=1)
+
+
+def lung_fractions(
+    centres: Float, shape: TorsoShape, frame: tuple[Float, Float], heart: HeartMesh
+) -> Float:
+    """Return 1 in two ellipsoidal lungs that leave room for the heart, else 0; assumed shape.
+
+    `frame` is the origin of the torso and the rotation from the heart's to the torso's axes.
+    """
+    origin, turn = frame
+    local = (centres - origin) @ turn.T
+    muscle = (heart.points - origin) @ turn.T
+    low, high = muscle.min(axis=0) - 5.0, muscle.max(axis=0) + 5.0
+    middle, reach = 0.5 * (low + high), 0.5 * (high - low)
+    level = 0.74 * shape.length
+    breadth, depth = (float(value) for value in shape.half_axes(level))
+    radii = np.array([0.38 * breadth, 0.74 * depth, 0.24 * shape.length])
+    lungs = np.zeros(len(local), bool)
+    for side in (-1.0, 1.0):
+        centre = np.array([side * 0.48 * breadth, 0.0, level])
+        lungs |= (((local - centre) / radii) ** 2).sum(axis=1) < 1.0
+    mediastinum = (((local - middle) / reach) ** 2).sum(axis=1) < 1.6
+    return (lungs & ~mediastinum).astype(np.float64)
+
+
+def cell_conductivity(
+    points: Float,
+    cells: Int,
+    heart: HeartMesh,
+    conductivities: Conductivities,
+    shape: TorsoShape | None,
+    frame: tuple[Float, Float] | None,
+) -> Float:
+    """Return the conductivity of each torso cell, (m,) mS/mm, from its tissue fractions.
+
+    Lungs are added when both `shape` and `frame` are given (see `lung_fractions`).
+    """
+    muscle = muscle_fractions(points, cells, heart)
+    blood = blood_fractions(points, cells, heart) * (1.0 - muscle)
+    rest = 1.0 - muscle - blood
+    around = np.full(len(cells), conductivities.torso)
+    if shape is not None and frame is not None:
+        lung = lung_fractions(points[cells].mean(axis=1), shape, frame, heart)
+        around += lung * (conductivities.lung - conductivities.torso)
+    return muscle * conductivities.muscle + blood * conductivities.blood + rest * around
