@@ -153,9 +153,7 @@ def _metrics(
     result[2] = _quantile(lv[:bins], width, 0.95) if w_lv > 0.0 else np.nan
     result[3] = _shortest(both[:bins], width, 0.90)
     result[4] = s_lv / w_lv - s_rv / w_rv if w_lv > 0.0 and w_rv > 0.0 else np.nan
-    result[5] = (
-        math.sqrt(max(q_lv / w_lv - (s_lv / w_lv) ** 2, 0.0)) if w_lv > 0.0 else np.nan
-    )
+    result[5] = math.sqrt(max(q_lv / w_lv - (s_lv / w_lv) ** 2, 0.0)) if w_lv > 0.0 else np.nan
     result[6] = lost / total
 
 
@@ -196,6 +194,20 @@ def combined(waves: Float, rows: Int, delays: Float) -> NDArray[np.float64]:
     for row, delay in zip(rows, delays, strict=True):
         if row >= 0:
             np.minimum(result, waves[row] + delay, out=result)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _maps(waves: Float, rows: Int, delays: Float, result: Float) -> None:
+    for c in range(rows.shape[0]):
+        _combine(waves, rows[c], delays[c], result[c])
+
+
+def maps_of_combinations(waves: Float, rows: Int, delays: Float) -> NDArray[np.float32]:
+    """Return the maps (c, n) themselves; arguments as in `of_combinations`, for small batches."""
+    waves = np.ascontiguousarray(waves, np.float32)
+    result = np.empty((len(rows), waves.shape[1]), np.float32)
+    _maps(waves, np.asarray(rows, np.int32), np.asarray(delays, np.float32), result)
     return result
 
 

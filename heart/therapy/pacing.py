@@ -116,54 +116,60 @@ class Combinations:
         )
 
 
-def pairs(sites: Sequence[Site]) -> list[tuple[int, int]]:
-    """Return pairs of LV sites that one multipolar lead can reach: 10 to 40 mm apart.
-
-    Each site is paired with the nearest site in that range only, on the same surface.
-    """
-    low, high = PARAMETERS["multipoint_low"].value, PARAMETERS["multipoint_high"].value
-    usable = [
-        k for k, site in enumerate(sites) if site.captured and not (site.is_rv or site.is_conduction)
+def usable_lv(sites: Sequence[Site]) -> list[int]:
+    """Return the indices of LV sites that capture, without the conduction system."""
+    return [
+        k
+        for k, site in enumerate(sites)
+        if site.captured and not (site.is_rv or site.is_conduction)
     ]
-    found: set[tuple[int, int]] = set()
-    for a in usable:
-        others = [b for b in usable if b != a and sites[b].kind == sites[a].kind]
-        gaps = np.array([np.linalg.norm(sites[b].point - sites[a].point) for b in others])
-        near = np.flatnonzero((gaps >= low) & (gaps <= high))
-        if near.size:
-            b = others[int(near[np.argmin(gaps[near])])]
-            found.add((min(a, b), max(a, b)))
-    return sorted(found)
 
 
-def configurations(
+def partners(
     sites: Sequence[Site],
+    first: Sequence[int],
     *,
-    multipoint: bool = True,
-    lv_only: bool = False,
-) -> list[Lead]:
-    """Return the lead configurations that the sites allow; sites that do not capture have none.
+    low: float = PARAMETERS["multipoint_low"].value,
+    high: float = PARAMETERS["multipoint_high"].value,
+) -> list[tuple[int, int]]:
+    """Return pairs of LV sites that one multipolar lead can reach, each pair once.
+
+    Parameters
+    ----------
+    sites
+        All sites.
+    first
+        Indices of the sites that get a second pole.
+    low, high
+        Pole spacing in mm; both poles lie on the same surface.
+    """
+    usable = usable_lv(sites)
+    found: dict[tuple[int, int], tuple[int, int]] = {}
+    for a in first:
+        for b in usable:
+            gap = float(np.linalg.norm(sites[b].point - sites[a].point))
+            if b != a and sites[b].kind == sites[a].kind and low <= gap <= high:
+                found.setdefault((min(a, b), max(a, b)), (a, b))
+    return list(found.values())
+
+
+def single(sites: Sequence[Site], rv: int) -> list[Lead]:
+    """Return the configurations with one LV electrode or one in the conduction system.
+
+    Parameters
+    ----------
+    sites
+        All sites; those that do not capture have no configuration.
+    rv
+        Index of the RV lead's site, −1 for none (LV-only pacing).
 
     Raises
     ------
     ParameterError
         No site captures, or leads of one configuration share a node.
     """
-    right = [k for k, site in enumerate(sites) if site.captured and site.is_rv]
-    left = [
-        k for k, site in enumerate(sites) if site.captured and not (site.is_rv or site.is_conduction)
-    ]
-    leads: list[Lead] = []
-    for rv in right:
-        tail = f" + {sites[rv].label}" if len(right) > 1 else ""
-        leads += [Lead(sites[k].label + tail, "biv", rv, (k,)) for k in left]
-        if multipoint:
-            leads += [
-                Lead(f"{sites[a].label} & {sites[b].label}{tail}", "multipoint", rv, (a, b))
-                for a, b in pairs(sites)
-            ]
-    if lv_only or not right:
-        leads += [Lead(f"{sites[k].label} alone", "lv_only", -1, (k,)) for k in left]
+    kind = "biv" if rv >= 0 else "lv_only"
+    leads = [Lead(sites[k].label, kind, rv, (k,)) for k in usable_lv(sites)]
     leads += [
         Lead(site.label, "conduction", -1, (k,))
         for k, site in enumerate(sites)
@@ -171,12 +177,45 @@ def configurations(
     ]
     if not leads:
         raise ParameterError("no candidate site captures", fix="add sites outside the scar")
+    return checked(sites, leads)
+
+
+def multipoint(sites: Sequence[Site], rv: int, pairs: Sequence[tuple[int, int]]) -> list[Lead]:
+    """Return the configurations with two LV electrodes each."""
+    return checked(
+        sites,
+        [Lead(f"{sites[a].label} & {sites[b].label}", "multipoint", rv, (a, b)) for a, b in pairs],
+    )
+
+
+def other_rv(sites: Sequence[Site], rv: int, lv: Sequence[int]) -> list[Lead]:
+    """Return LV sites `lv` with every RV site that captures other than `rv`."""
+    return checked(
+        sites,
+        [
+            Lead(f"{sites[k].label} with {sites[other].label}", "biv", other, (k,))
+            for other, site in enumerate(sites)
+            if site.captured and site.is_rv and other != rv
+            for k in lv
+        ],
+    )
+
+
+def checked(sites: Sequence[Site], leads: list[Lead]) -> list[Lead]:
+    """Return `leads`; raise ParameterError when two electrodes of one are on one node."""
     for lead in leads:
         check_distinct([sites[k] for k in (lead.rv, *lead.lv) if k >= 0])
     return leads
 
 
-def enumerate_all(leads: Sequence[Lead], vv: Sequence[float], av: Sequence[float]) -> Combinations:
+def enumerate_all(
+    leads: Sequence[Lead],
+    vv: Sequence[float],
+    av: Sequence[float],
+    *,
+    pole_delay: float = 0.0,
+    intrinsic: bool = True,
+) -> Combinations:
     """Return every configuration with every VV and AV delay.
 
     Parameters
@@ -187,6 +226,10 @@ def enumerate_all(leads: Sequence[Lead], vv: Sequence[float], av: Sequence[float
         VV delays in ms, for configurations with leads in both ventricles.
     av
         AV delays in ms.
+    pole_delay
+        ms between the two poles of one LV lead.
+    intrinsic
+        Whether the heart conducts its own beat; False in AV block.
     """
     for value in vv:
         PARAMETERS["vv"].check(value, name="VV delay")
@@ -200,10 +243,11 @@ def enumerate_all(leads: Sequence[Lead], vv: Sequence[float], av: Sequence[float
     av_of = np.concatenate([grid_av if two else np.asarray(av) for two in both]).astype(float)
     right = np.array([item.rv for item in leads])[lead]
     left = np.array([(*item.lv, -1)[:2] for item in leads])[lead]
-    rows = np.column_stack([np.full(len(lead), INTRINSIC), right, left])
+    own = np.full(len(lead), INTRINSIC if intrinsic else -1)
+    rows = np.column_stack([own, right, left])
     rows[:, 1:] += np.where(rows[:, 1:] >= 0, 1, 0)
     late_rv, late_lv = np.maximum(0.0, -vv_of), np.maximum(0.0, vv_of)
-    delays = np.column_stack([-av_of, late_rv, late_lv, late_lv])
+    delays = np.column_stack([-av_of, late_rv, late_lv, late_lv + pole_delay])
     return Combinations(tuple(leads), lead, vv_of, av_of, rows, delays)
 
 

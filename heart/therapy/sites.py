@@ -161,7 +161,7 @@ class Placement:
             count[area] += 1
             sites.append(
                 Site(
-                    label=f"{area} {count[area]}" if len(nodes) > 1 else area,
+                    label=f"{area} {count[area]}" if len(nodes) > 1 else prefix,
                     kind=kind,
                     point=np.asarray(mesh.points[node], float),
                     node=int(node),
