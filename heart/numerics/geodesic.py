@@ -24,8 +24,8 @@ Float = NDArray[np.float64]
 Int = NDArray[np.integer]
 
 DECAYS = 12.0
-SWEEPS = 3
-NEAR = 2.5
+SWEEPS = 1
+NEAR = 4.0
 
 
 class DirichletSolver:
@@ -127,7 +127,8 @@ def distance(
     heat = stiffness.copy()
     heat.scale((reach / DECAYS) ** 2)
     lumped = space.vector(tetrahedra.node_volumes(points, cells))
-    heat.setDiagonal(heat.getDiagonal() + lumped)
+    lumped.axpy(1.0, heat.getDiagonal())
+    heat.setDiagonal(lumped)
     hot = DirichletSolver(space, heat, sources, np.ones(len(sources)), profile)
     field = -hot.solve()
     hot.destroy()
