@@ -25,52 +25,6 @@ _EDGES = np.array(
 _TRIANGLE_EDGES = np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]], dtype=np.int64)
 
 
-@njit(cache=True, nogil=True)
-def _unlink(v, head, tail, nxt, prv, where):
-    b = where[v]
-    p = prv[v]
-    q = nxt[v]
-    if p >= 0:
-        nxt[p] = q
-    else:
-        head[b] = q
-    if q >= 0:
-        prv[q] = p
-    else:
-        tail[b] = p
-    where[v] = -1
-
-
-@njit(cache=True, nogil=True)
-def _append(v, b, head, tail, nxt, prv, where):
-    t = tail[b]
-    prv[v] = t
-    nxt[v] = -1
-    if t >= 0:
-        nxt[t] = v
-    else:
-        head[b] = v
-    tail[b] = v
-    where[v] = b
-
-
-@njit(cache=True, nogil=True)
-def _improve(v, t, first, width, current, state, head, tail, nxt, prv, where):
-    """Give node v the time t and queue it; return 1 when it was not queued before."""
-    state[v, 0] = t
-    state[v, 1] = math.inf
-    k = int(min((t - first) / width, 1e15))
-    k = min(max(k, current), current + _BUCKETS - 1) & (_BUCKETS - 1)
-    if where[v] == k:
-        return 0
-    new = 1
-    if where[v] >= 0:
-        _unlink(v, head, tail, nxt, prv, where)
-        new = 0
-    _append(v, k, head, tail, nxt, prv, where)
-    return new
-
-
 @njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"})
 def march(
     star_start,
@@ -91,40 +45,82 @@ def march(
     Returns the number of times a node left the queue.
     """
     n = state.shape[0]
-    head = np.full(_BUCKETS, -1, np.int32)
-    tail = np.full(_BUCKETS, -1, np.int32)
-    nxt = np.full(n, -1, np.int32)
-    prv = np.full(n, -1, np.int32)
-    where = np.full(n, -1, np.int32)
+    most = 0
     for v in range(n):
         state[v, 0] = math.inf
         state[v, 1] = math.inf
-    if nodes.size == 0:
-        return 0
-    first = times.min()
+        most = max(
+            most,
+            3 * (star_start[v + 1] - star_start[v]) + 2 * (fan_start[v + 1] - fan_start[v]),
+        )
+    todo = np.empty(most, np.int32)
+    improved = np.empty(max(most, nodes.size, 1), np.int32)
+    head = np.full(_BUCKETS, -1, np.int32)
+    tail = np.full(_BUCKETS, -1, np.int32)
+    after = np.full(n, -1, np.int32)
+    before = np.full(n, -1, np.int32)
+    bucket = np.full(n, -1, np.int32)
+    first = times.min() if times.size > 0 else 0.0
+    per_width = 1.0 / width
+    changed = nodes.size
+    for s in range(changed):
+        improved[s] = nodes[s]
+        state[nodes[s], 0] = min(state[nodes[s], 0], times[s])
     current = 0
     queued = 0
-    for s in range(nodes.size):
-        if times[s] < state[nodes[s], 0]:
-            queued += _improve(
-                nodes[s], times[s], first, width, current, state, head, tail, nxt, prv, where
-            )
     popped = 0
-    most = 0
-    for v in range(n):
-        most = max(most, star_start[v + 1] - star_start[v])
-    todo = np.empty(most, np.int32)
-    while queued > 0:
-        i = head[current & (_BUCKETS - 1)]
-        if i < 0:
+    # The queue is handled in this one place: passing its arrays to a function costs more than it.
+    while True:
+        for e in range(changed):
+            v = improved[e]
+            place = int(min((state[v, 0] - first) * per_width, 1e15))
+            k = min(max(place, current), current + _BUCKETS - 1) & (_BUCKETS - 1)
+            old = bucket[v]
+            if old == k:
+                continue
+            if old >= 0:
+                p = before[v]
+                q = after[v]
+                if p >= 0:
+                    after[p] = q
+                else:
+                    head[old] = q
+                if q >= 0:
+                    before[q] = p
+                else:
+                    tail[old] = p
+            else:
+                queued += 1
+            p = tail[k]
+            before[v] = p
+            after[v] = -1
+            if p >= 0:
+                after[p] = v
+            else:
+                head[k] = v
+            tail[k] = v
+            bucket[v] = k
+        changed = 0
+        if queued == 0:
+            break
+        while head[current & (_BUCKETS - 1)] < 0:
             current += 1
-            continue
-        ti = state[i, 0]
-        _unlink(i, head, tail, nxt, prv, where)
-        if (ti - first) / width >= current + 1.0 and (ti - first) / width < 1e15:
-            _improve(i, ti, first, width, current, state, head, tail, nxt, prv, where)
-            continue
+        here = current & (_BUCKETS - 1)
+        i = head[here]
+        q = after[i]
+        head[here] = q
+        if q >= 0:
+            before[q] = -1
+        else:
+            tail[here] = -1
+        bucket[i] = -1
         queued -= 1
+        ti = state[i, 0]
+        if int(min((ti - first) * per_width, 1e15)) > current:
+            if ti - first < 1e15 * width:
+                improved[0] = i
+                changed = 1
+                continue
         popped += 1
         state[i, 1] = ti
         # Collecting first lets the memory reads of all cells overlap.
@@ -164,19 +160,22 @@ def march(
             qr = lengths[cell, _EDGES[corner, 5]]
             x = through_cell(yp, uq, ur, ip, pq, pr, iq, ir, qr)
             if x + tolerance < yp:
-                queued += _improve(
-                    p, ti + x, first, width, current, state, head, tail, nxt, prv, where
-                )
+                state[p, 0] = ti + x
+                state[p, 1] = math.inf
+                improved[changed] = p
+                changed += 1
             x = through_cell(yq, ur, up, iq, qr, pq, ir, ip, pr)
             if x + tolerance < yq:
-                queued += _improve(
-                    q, ti + x, first, width, current, state, head, tail, nxt, prv, where
-                )
+                state[q, 0] = ti + x
+                state[q, 1] = math.inf
+                improved[changed] = q
+                changed += 1
             x = through_cell(yr, up, uq, ir, pr, qr, ip, iq, pq)
             if x + tolerance < yr:
-                queued += _improve(
-                    r, ti + x, first, width, current, state, head, tail, nxt, prv, where
-                )
+                state[r, 0] = ti + x
+                state[r, 1] = math.inf
+                improved[changed] = r
+                changed += 1
         for e in range(fan_start[i], fan_start[i + 1]):
             code = fan[e, 0]
             p = fan[e, 1]
@@ -204,7 +203,8 @@ def march(
                 else:
                     continue
                 if x + tolerance < y:
-                    queued += _improve(
-                        d, ti + x, first, width, current, state, head, tail, nxt, prv, where
-                    )
+                    state[d, 0] = ti + x
+                    state[d, 1] = math.inf
+                    improved[changed] = d
+                    changed += 1
     return popped
