@@ -11,8 +11,7 @@ from ruamel.yaml import YAML
 
 from heart.core.errors import ScenarioError, UsageError
 from heart.core.validation import as_yaml_data, did_you_mean, validate
-from heart.core.yaml import Document, KeyPath, load_yaml, locate
-from heart.scenario.candidates import CoronaryVeins
+from heart.core.yaml import Document, load_yaml, locate
 from heart.scenario.crt import CrtScenario
 
 KINDS: dict[str, type[CrtScenario]] = {"crt_screen": CrtScenario}
@@ -30,14 +29,11 @@ class LoadedScenario:
         Its YAML, with lines.
     case
         The case.yaml of the heart.
-    files
-        Other files that the scenario names, by name, all inside its folder.
     """
 
     scenario: CrtScenario
     document: Document
     case: Path
-    files: dict[str, Path]
 
 
 def load_scenario(path: Path | str, settings: Sequence[str] = ()) -> LoadedScenario:
@@ -60,11 +56,10 @@ def load_scenario(path: Path | str, settings: Sequence[str] = ()) -> LoadedScena
     scenario = validate(model_of(document), document)
     root = path.resolve().parent
     case = _case_file(scenario.case, root, document.where(("case",)))
-    files = {
-        name: locate(name, root, root, where=document.where(at))[0]
-        for name, at in _named_files(scenario)
-    }
-    return LoadedScenario(scenario, document, case, files)
+    for at, name in scenario.file_names().items():
+        locate(name, root, root, where=document.where(at))
+    scenario._folder = root
+    return LoadedScenario(scenario, document, case)
 
 
 def model_of(document: Document) -> type[CrtScenario]:
@@ -106,14 +101,3 @@ def resolved_text(scenario: CrtScenario) -> str:
 def _case_file(name: str, root: Path, where: str) -> Path:
     file = name if name.endswith((".yaml", ".yml")) else f"{name.rstrip('/')}/case.yaml"
     return locate(file, root, root, where=where)[0]
-
-
-def _named_files(scenario: CrtScenario) -> list[tuple[str, KeyPath]]:
-    named: list[tuple[str, KeyPath]] = [
-        (candidate.file, ("candidates", index, "file"))
-        for index, candidate in enumerate(scenario.candidates)
-        if isinstance(candidate, CoronaryVeins)
-    ]
-    if scenario.ecg.torso.electrodes is not None:
-        named.append((scenario.ecg.torso.electrodes, ("ecg", "torso", "electrodes")))
-    return named
