@@ -15,7 +15,6 @@ import typer
 from heart import __version__
 from heart.cli import ranks
 from heart.cli.cite import cite
-from heart.cli.doctor import doctor
 from heart.cli.failure import stop_on_signals, tell
 from heart.cli.mesh import mesh
 from heart.cli.run import run
@@ -31,8 +30,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (validate, mesh, run, view, schema, cite, doctor):
+for command in (validate, mesh, run, view, schema, cite):
     app.command()(command)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Write the facts as JSON.")] = False,
+) -> None:
+    """Check this machine: solver, MPI, compiler, meshers, pictures, memory, disk."""
+    from heart.cli.doctor import doctor as check
+
+    check(as_json)
 
 
 def _version(wanted: bool) -> None:
