@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationError,
+    WithJsonSchema,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -67,6 +70,12 @@ def fault(kind: str, what: str, *, expected: str = "", fix: str = "") -> Pydanti
     """
     context = {"what": what, "expected": expected, "fix": fix}
     return PydanticCustomError(f"heart_{kind}", "{what}", context)
+
+
+def short(value: object) -> str:
+    """Return `value` as it is quoted in a message: one line of at most 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:45]}... ({len(text)} characters)"
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
@@ -135,7 +144,9 @@ class Quantity:
                 raise fault("unit", error.what, expected=self._example(), fix=error.fix) from error
             return self.check(number, value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise fault("value", f"{value!r} is not a number", expected=f"a number, {self.range}")
+            raise fault(
+                "value", f"{short(value)} is not a number", expected=f"a number, {self.range}"
+            )
         return self.check(float(value), value)
 
     def check(self, number: float, written: Any = None) -> float:
@@ -155,7 +166,7 @@ class Quantity:
             likely = self._likely_unit(written)
             if likely:
                 kind, fix = "unit", f"did you mean {likely!r}?"
-            what = f"{written if written is not None else value!r} is not plausible"
+            what = f"{short(written if written is not None else value)} is not plausible"
             raise fault(kind, what, expected=self.range, fix=fix) from error
         return number
 
@@ -242,7 +253,7 @@ class Count:
         """Return `value` when it is an int in range."""
         expected = f"a whole number, {self.low} to {self.high}"
         if isinstance(value, bool) or not isinstance(value, int):
-            raise fault("value", f"{value!r} is not a whole number", expected=expected)
+            raise fault("value", f"{short(value)} is not a whole number", expected=expected)
         if not self.low <= value <= self.high:
             raise fault("parameter", f"{value} is out of range", expected=expected)
         return value
@@ -261,6 +272,23 @@ class Count:
     ) -> dict[str, Any]:
         bounds = {"minimum": self.low, "maximum": self.high}
         return {"type": "integer", **bounds, "description": f"{self.note}."}
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+def _identifier(text: str) -> str:
+    if not _IDENTIFIER.match(text):
+        raise fault("unsafe", f"{short(text)} is not an identifier", expected="[A-Za-z0-9_-]{1,64}")
+    return text
+
+
+# Names become folder names and are shown in reports: no separators, no markup, no line breaks.
+Identifier = Annotated[
+    str,
+    AfterValidator(_identifier),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+]
 
 
 @dataclass(frozen=True)
@@ -323,7 +351,7 @@ def _words(one: Any) -> tuple[str, str, str]:
     context = one.get("ctx", {})
     if "what" in context:
         return context["what"], context["expected"], context["fix"]
-    given = repr(one["input"]) if isinstance(one["input"], (str, int, float)) else "the value"
+    given = short(one["input"]) if isinstance(one["input"], (str, int, float)) else "the value"
     name = str(context.get("discriminator", "")).strip("'")
     if one["type"] == "union_tag_invalid":
         known = [word.strip(" '") for word in context["expected_tags"].split(",")]

@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from heart.anatomy.recipe import Patient
 from heart.core.errors import ParameterError
 from heart.core.paths import inside
-from heart.core.validation import Count, OneOf, Quantity, Section, fault
+from heart.core.validation import Count, Identifier, OneOf, Quantity, Section, fault
 from heart.core.yaml import KeyPath
 from heart.electro.velocity import PARAMETERS as SPEEDS
 from heart.electro.velocity import REGISTRY as VELOCITIES
@@ -24,7 +24,6 @@ from heart.scenario.priors import Draw, Priors, State, draw_members
 from heart.scenario.quantities import Delay, EdgeLength, Interval, Position
 from heart.therapy.capture import PARAMETERS as CAPTURE
 
-NAME = r"^[A-Za-z0-9_-]{1,64}$"
 DEGREE = 0.017453292519943295
 Angle = Annotated[
     float,
@@ -235,7 +234,7 @@ class CrtScenario(Section):
 
     heart_twin: Annotated[int, Count(1, 1, "version of this format")]
     kind: Literal["crt_screen"]
-    name: str = Field(pattern=NAME, description="Identifier; never a patient's name.")
+    name: Identifier = Field(description="Identifier; never a patient's name.")
     case: str = Field(description="case.yaml beside the scenario, or meshes/NAME as packaged.")
     seed: Annotated[int, Count(0, 2**53, "of all draws; required with members > 1")] | None = None
     mesh: MeshSection = MeshSection()
