@@ -47,16 +47,17 @@ def run(
     with new_folder(target, overwrite=overwrite) as folder:
         console = Console(events=folder / "events.jsonl")
         text = resolved_text(loaded.scenario)
-        result = run_crt(loaded.scenario, case, console if leader else silent())
+        result = run_crt(loaded, console if leader else silent())
         if leader:
             (folder / "scenario.resolved.yaml").write_text(text, encoding="utf-8")
-            write_outputs(result, folder)
+            write_outputs(result, folder, with_fields=loaded.scenario.output.fields)
             record = manifest(
                 scenario=loaded.scenario.name,
                 kind=loaded.scenario.kind,
                 case=case.name,
                 inputs={
-                    path.name: file_hash(path) for path in (*loaded.document.files, loaded.case)
+                    path.name: file_hash(path)
+                    for path in (*loaded.document.files, loaded.case, *loaded.files.values())
                 },
                 seed=loaded.scenario.seed,
                 ranks=comm.size if comm is not None else 1,

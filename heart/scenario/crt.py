@@ -6,14 +6,12 @@ A scenario says what is asked; which heart is asked about is the case that it na
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 from heart.anatomy.recipe import Patient
 from heart.core.errors import ParameterError
-from heart.core.paths import inside
 from heart.core.validation import Count, Identifier, OneOf, Quantity, Section, fault
 from heart.core.yaml import KeyPath
 from heart.electro.velocity import PARAMETERS as SPEEDS
@@ -248,7 +246,6 @@ class CrtScenario(Section):
     ensemble: EnsembleSection = EnsembleSection()
     ranking: RankingSection = RankingSection()
     output: OutputSection = OutputSection()
-    _folder: Path = PrivateAttr(default=Path())
 
     def file_names(self) -> dict[KeyPath, str]:
         """Return the files that the scenario names beside its case, by their key."""
@@ -260,21 +257,6 @@ class CrtScenario(Section):
         if self.ecg.torso.electrodes is not None:
             named["ecg", "torso", "electrodes"] = self.ecg.torso.electrodes
         return named
-
-    def files(self) -> dict[str, Path]:
-        """Return those files by name; all lie inside the folder of the scenario.
-
-        Raises
-        ------
-        UnsafeInputError
-            One lies outside.
-        ScenarioError
-            One is missing.
-        """
-        return {
-            name: inside(self._folder / name, self._folder, where=".".join(map(str, key)))
-            for key, name in self.file_names().items()
-        }
 
     @model_validator(mode="after")
     def _whole(self) -> CrtScenario:

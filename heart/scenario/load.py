@@ -29,11 +29,14 @@ class LoadedScenario:
         Its YAML, with lines.
     case
         The case.yaml of the heart.
+    files
+        Other files that the scenario names (veins, electrodes), by name.
     """
 
     scenario: CrtScenario
     document: Document
     case: Path
+    files: dict[str, Path]
 
 
 def load_scenario(path: Path | str, settings: Sequence[str] = ()) -> LoadedScenario:
@@ -56,10 +59,11 @@ def load_scenario(path: Path | str, settings: Sequence[str] = ()) -> LoadedScena
     scenario = validate(model_of(document), document)
     root = path.resolve().parent
     case = _case_file(scenario.case, root, document.where(("case",)))
-    for at, name in scenario.file_names().items():
-        locate(name, root, root, where=document.where(at))
-    scenario._folder = root
-    return LoadedScenario(scenario, document, case)
+    files = {
+        name: locate(name, root, root, where=document.where(at))[0]
+        for at, name in scenario.file_names().items()
+    }
+    return LoadedScenario(scenario, document, case, files)
 
 
 def model_of(document: Document) -> type[CrtScenario]:
