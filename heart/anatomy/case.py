@@ -100,6 +100,7 @@ class IdealisedSource(Section):
     idealised: Idealised
 
 
+Coordinate = Annotated[float, Quantity("mm", -5000.0, 5000.0, note="A RAS coordinate")]
 KINDS = {"image": "label map", "surfaces": "closed surfaces", "idealised": "idealised shape"}
 
 
@@ -130,6 +131,27 @@ Source = Annotated[
 ]
 
 
+class BasePlane(Section):
+    """Where the ventricles are cut, for maps whose atria nobody labelled.
+
+    Attributes
+    ----------
+    point
+        A point of the plane in RAS.
+    normal
+        Direction out of the ventricles, any length.
+    """
+
+    point: tuple[Coordinate, Coordinate, Coordinate]
+    normal: tuple[float, float, float]
+
+    @model_validator(mode="after")
+    def _has_direction(self) -> BasePlane:
+        if not any(self.normal):
+            raise fault("value", "the normal of the base plane is zero")
+        return self
+
+
 class Case(Section):
     """Everything that says which heart this is.
 
@@ -139,6 +161,8 @@ class Case(Section):
         Identifier, ``[A-Za-z0-9_-]{1,64}``; never a patient's name.
     source
         Label map, closed surfaces or idealised shape.
+    base_plane
+        Where the ventricles end, when the labels do not say so.
     repair
         Recipe of the repair step; only label maps are repaired.
     patient
@@ -149,6 +173,7 @@ class Case(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
     source: Source
+    base_plane: BasePlane | None = None
     repair: Repair = Repair()
     patient: Patient | None = None
     licence: str = ""
@@ -184,7 +209,7 @@ class Case(Section):
 
     def content(self) -> list[object]:
         """Return what the geometry depends on, for `heart.core.cache.content_hash`."""
-        plain = self.model_dump(mode="json", include={"source", "repair"})
+        plain = self.model_dump(mode="json", include={"source", "base_plane", "repair"})
         meaning: object = None
         if isinstance(self.source, ImageSource):
             meaning = {label.name: keys for label, keys in self.source.meaning().items()}

@@ -35,7 +35,7 @@ TOUCHING = ndimage.generate_binary_structure(3, 3)
 
 @dataclass(frozen=True)
 class Leak:
-    """A patch of cavity surface on background: area in mm2, equivalent diameter and centre in mm."""
+    """Cavity surface on background: flat area in mm2, equivalent diameter and centre in mm."""
 
     area: float
     diameter: float

@@ -61,7 +61,7 @@ def repair(volume: LabelVolume, recipe: Repair, plane: Plane | None = None) -> R
         volume, lines = smooth_cavities(volume, recipe.smoothing)
         changes += lines
     if recipe.spur_radius > 0.0:
-        volume, lines = remove_spurs(volume, recipe.spur_radius)
+        volume, lines = remove_spurs(volume, recipe.spur_radius, plane)
         changes += lines
     refuse_large_leak(volume, recipe.largest_hole, plane)
     volume, lines = minimum_wall(volume, recipe.minimum_lv_wall, recipe.minimum_rv_wall, plane)
@@ -98,9 +98,12 @@ def fill_enclosed(volume: LabelVolume) -> Repaired:
     return _changed(volume, voxels, "enclosed holes filled")
 
 
-def remove_spurs(volume: LabelVolume, radius: float) -> Repaired:
-    """Remove wall that a ball of `radius` (mm) inside the labelled region cannot reach."""
-    labelled = volume.voxels > 0
+def remove_spurs(volume: LabelVolume, radius: float, plane: Plane | None = None) -> Repaired:
+    """Remove wall that a ball of `radius` (mm) inside the labelled region cannot reach.
+
+    What lies beyond the basal plane counts as labelled: the rim of a cut base is no spur.
+    """
+    labelled = (volume.voxels > 0) | ~_below(volume, plane)
     if labelled.all():
         return volume, []
     core = _distance(labelled, volume) > radius
@@ -131,7 +134,7 @@ def smooth_cavities(volume: LabelVolume, width: float) -> Repaired:
             continue
         blurred = ndimage.gaussian_filter(np.isin(voxels, blood).astype(np.float32), sigma)
         others = np.isin(voxels, [label for label in blood if label is not cavity])
-        far = True
+        far = np.ones(voxels.shape, bool)
         if others.any():
             far = _distance(~others, volume) > 2.0 * width
         voxels[own & (blurred < 0.5) & far] = wall
@@ -209,10 +212,10 @@ def _near(mask: Mask, volume: LabelVolume, distance: float) -> Mask:
     return np.asarray(_distance(~mask, volume) <= distance + float(volume.spacing.max()))
 
 
-def _below(volume: LabelVolume, plane: Plane | None) -> Mask | bool:
+def _below(volume: LabelVolume, plane: Plane | None) -> Mask:
     """Return where voxel centres lie on the ventricular side of the basal plane."""
     if plane is None:
-        return True
+        return np.ones(volume.voxels.shape, bool)
     direction = volume.affine[:3, :3].T @ plane.normal
     offset = float((volume.affine[:3, 3] - plane.centre) @ plane.normal)
     i, j, k = np.ogrid[tuple(slice(0, length) for length in volume.voxels.shape)]
@@ -224,6 +227,8 @@ def _majority_around(voxels: NDArray[np.uint8], holes: Mask) -> NDArray[np.uint8
     parts, count = ndimage.label(holes, TOUCHING)
     filled = voxels.copy()
     for number, region in enumerate(ndimage.find_objects(parts), start=1):
+        if region is None:
+            continue
         grown = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in region)
         part = parts[grown] == number
         rim = ndimage.binary_dilation(part) & ~holes[grown]
