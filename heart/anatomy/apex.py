@@ -49,20 +49,23 @@ def apical_line(mesh: HeartMesh, to_rings: Float, chamber: Float) -> Int:
     endo = mesh.nodes_of(Boundary.LV_ENDO)
     gap = np.linalg.norm(mesh.points[endo] - mesh.points[apex], axis=1)
     target = int(endo[np.argmin(gap)])
-    edge = tetrahedra.edges(mesh.cells)
     start = mesh.points[apex]
     along = mesh.points[target] - start
-    along /= max(float(np.linalg.norm(along)), 1e-12)
+    reach = float(np.linalg.norm(along))
+    along /= max(reach, 1e-12)
     offset = mesh.points - start
     away = np.linalg.norm(offset - np.outer(offset @ along, along), axis=1)
-    length = np.linalg.norm(mesh.points[edge[:, 1]] - mesh.points[edge[:, 0]], axis=1)
-    cost = length + 2.0 * away[edge].mean(axis=1)
-    count = len(mesh.points)
+    close = np.flatnonzero(np.linalg.norm(offset, axis=1) < 3.0 * reach)
+    renumber = np.full(len(mesh.points), -1)
+    renumber[close] = np.arange(len(close))
+    small = renumber[mesh.cells]
+    edge = tetrahedra.edges(small[(small >= 0).all(axis=1)])
+    ends = mesh.points[close][edge]
+    cost = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) + 2.0 * away[close][edge].mean(axis=1)
+    count = len(close)
     graph = coo_matrix((cost, (edge[:, 0], edge[:, 1])), shape=(count, count)).tocsr()
-    _, before = dijkstra(
-        graph, directed=False, indices=apex, return_predecessors=True, limit=20.0 * gap.min()
-    )
-    line = [target]
-    while line[-1] != apex:
+    _, before = dijkstra(graph, directed=False, indices=renumber[apex], return_predecessors=True)
+    line = [int(renumber[target])]
+    while line[-1] != renumber[apex]:
         line.append(int(before[line[-1]]))
-    return np.array(line[::-1])
+    return close[line[::-1]]

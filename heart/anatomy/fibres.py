@@ -178,7 +178,7 @@ def _blended(
 ) -> tuple[Float, Float]:
     """Average fibres and sheets as axes; `share` (k,) is 0 for left and 1 for right."""
     mixed = (share > 0.0) & (share < 1.0)
-    result = []
+    result: list[Float] = []
     for one, other in zip(left, right, strict=True):
         whole = np.where(share[:, None] >= 1.0, other, one)
         w = share[mixed, None, None]

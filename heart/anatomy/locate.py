@@ -119,7 +119,7 @@ class CoordinateLocator:
             self._trees[boundaries] = (cKDTree(self._mesh.points[nodes]), nodes)
         tree, nodes = self._trees[boundaries]
         distance, index = tree.query(np.atleast_2d(np.asarray(points, np.float64)))
-        return nodes[index], distance
+        return nodes[index], np.asarray(distance)
 
     def _lengths(self, pure: NDArray[np.bool_]) -> tuple[float, float, float]:
         """Return mm per unit of height, depth and rotational circle radius, as medians."""

@@ -145,7 +145,7 @@ def _insertions(mesh: HeartMesh, fields: VentricularFields, angle: Float) -> tup
     if not mesh.has_rv:
         half = np.full(len(mesh.points), ASSUMED_ARC.value)
         return half, -half
-    edge = tetrahedra.edges(mesh.cells)
+    edge = mesh.cells[:, tetrahedra.EDGES].reshape(-1, 2)
     side = fields.chamber[edge] >= 0.5
     nodes = np.unique(edge[side[:, 0] != side[:, 1]])
     height = fields.apicobasal

@@ -132,9 +132,9 @@ def distance(
     hot = DirichletSolver(space, heat, sources, np.ones(len(sources)), profile)
     field = -hot.solve()
     hot.destroy()
-    edge = tetrahedra.edges(cells)
-    near = NEAR * np.linalg.norm(points[edge[:, 0]] - points[edge[:, 1]], axis=1).mean()
-    straight, _ = cKDTree(points[sources]).query(points)
+    ends = points[cells[:, tetrahedra.EDGES]]
+    near = NEAR * float(np.linalg.norm(ends[:, :, 1] - ends[:, :, 0], axis=2).mean())
+    straight = np.asarray(cKDTree(points[sources]).query(points)[0])
     known = np.flatnonzero(straight < near)
     poisson = DirichletSolver(space, stiffness, known, straight[known], profile)
     for _ in range(1 + sweeps):
