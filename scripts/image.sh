@@ -26,7 +26,7 @@ build_with() {
     case $engine in
         docker) DOCKER_BUILDKIT=1 docker build "${arguments[@]}" . ;;
         podman) podman build "${arguments[@]}" . ;;
-        buildah) buildah build --isolation chroot "${arguments[@]}" . ;;
+        buildah) buildah build --layers --isolation chroot "${arguments[@]}" . ;;
     esac
 }
 
