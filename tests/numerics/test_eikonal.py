@@ -143,7 +143,7 @@ def test_wall_is_gone_round():
 def test_zero_speed_is_a_wall_too():
     """Scar drawn per member must block like scar known to the topology."""
     points, cells = box((8, 8, 2), (4.0, 4.0, 1.0))
-    wall = (np.abs(points[cells].mean(axis=1)[:, 0] - 2.25) < 0.25)
+    wall = np.abs(points[cells].mean(axis=1)[:, 0] - 2.25) < 0.25
     speeds = np.full((len(cells), 3), 0.5)
     axes = np.tile([1.0, 0.0, 0.0], (len(cells), 1))
     mesh, _ = build(points, cells, np.eye(3))
@@ -161,9 +161,7 @@ def test_fast_sheet_gives_the_head_wave():
     faces = cells[:, [[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]]].reshape(-1, 3)
     top = faces[(points[faces][..., 2] > depth - 1e-9).all(axis=1)]
     mesh = EikonalMesh.from_cells(points, cells, sheets=top)
-    lengths = Lengths(
-        tetrahedron_lengths(mesh, np.eye(3) / slow**2), triangle_lengths(mesh, fast)
-    )
+    lengths = Lengths(tetrahedron_lengths(mesh, np.eye(3) / slow**2), triangle_lengths(mesh, fast))
     line = np.flatnonzero((points[:, 0] < 1e-9) & (points[:, 2] > depth - 1e-9))
     times = solve(mesh, lengths, line, 0.0)
     down = depth - points[:, 2]

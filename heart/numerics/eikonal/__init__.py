@@ -1,4 +1,4 @@
-"""Anisotropic eikonal equation on tetrahedra: first arrival of a wave with direction-dependent speed.
+"""Anisotropic eikonal equation on tetrahedra: first arrival of a wave.
 
 Generic Hamilton–Jacobi: knows points, cells, a metric and sources, nothing of the heart.
 

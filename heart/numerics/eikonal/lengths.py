@@ -69,7 +69,20 @@ class Lengths:
 
 
 @njit(cache=True, nogil=True)
-def _fill(points, cells, row, first, last, tensor, f, s, speeds, two, out, names):
+def _fill(
+    points: NDArray[np.float64],
+    cells: NDArray[np.int32],
+    row: NDArray[np.int64],
+    first: int,
+    last: int,
+    tensor: NDArray[np.float64],
+    f: NDArray[np.float64],
+    s: NDArray[np.float64],
+    speeds: NDArray[np.float64],
+    two: bool,
+    out: NDArray[np.float64],
+    names: NDArray[np.int32],
+) -> None:
     edge = np.empty(6)
     m = np.empty((3, 3))
     for c in range(first, last):
@@ -138,16 +151,14 @@ def _fill(points, cells, row, first, last, tensor, f, s, speeds, two, out, names
 
 
 @njit(cache=True, nogil=True)
-def _obtuse(da, db, dc, ab, ac, bc):
+def _obtuse(da: float, db: float, dc: float, ab: float, ac: float, bc: float) -> int:
     bits = 1 if da + db < ab else 0
     bits |= 2 if da + dc < ac else 0
     bits |= 4 if db + dc < bc else 0
     return bits
 
 
-def tetrahedron_lengths(
-    mesh: EikonalMesh, metric: FibreMetric | ArrayLike
-) -> NDArray[np.float64]:
+def tetrahedron_lengths(mesh: EikonalMesh, metric: FibreMetric | ArrayLike) -> NDArray[np.float64]:
     """Return the packed squared edge lengths of the conducting cells.
 
     Parameters
@@ -192,7 +203,7 @@ def tetrahedron_lengths(
     else:
         tensor = np.ascontiguousarray(metric, np.float64).reshape(-1, 3, 3)
         if len(tensor) not in (1, count):
-            raise ParameterError(f"{len(tensor)} tensors", expected=f"one, or one per {count} cells")
+            raise ParameterError(f"{len(tensor)} tensors", expected=f"one or {count}")
     rows = len(mesh.cells)
     raw = np.empty(8 * rows + 8)
     skip = (-raw.ctypes.data // 8) % 8

@@ -143,9 +143,7 @@ def through_cell(
         return best
     if uk < math.inf:
         if ul < math.inf:
-            return through_face(
-                best, uk, ul, di, dk, dl, gik, gil, 0.5 * (dk + dl - kl)
-            )
+            return through_face(best, uk, ul, di, dk, dl, gik, gil, 0.5 * (dk + dl - kl))
         return through_edge(best, uk, di, dk, gik)
     if ul < math.inf:
         return through_edge(best, ul, di, dl, gil)

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from heart.numerics.eikonal.local import through_cell, through_edge
 
@@ -27,22 +28,42 @@ _TRIANGLE_EDGES = np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]], dtype=np.int64)
 
 @njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"})
 def march(
-    star_start,
-    star,
-    names,
-    lengths,
-    fan_start,
-    fan,
-    fan_lengths,
-    nodes,
-    times,
-    width,
-    tolerance,
-    state,
-):
-    """Fill state[:, 0] with arrival times; state is (n, 2): time, and time once out of the queue.
+    star_start: NDArray[np.int32],
+    star: NDArray[np.int32],
+    names: NDArray[np.int32],
+    lengths: NDArray[np.float64],
+    fan_start: NDArray[np.int32],
+    fan: NDArray[np.int32],
+    fan_lengths: NDArray[np.float64],
+    nodes: NDArray[np.int32],
+    times: NDArray[np.float64],
+    width: float,
+    tolerance: float,
+    state: NDArray[np.float64],
+) -> int:
+    """Fill `state` with arrival times.
 
-    Returns the number of times a node left the queue.
+    Parameters
+    ----------
+    star_start, star, fan_start, fan
+        Elements around each node, as in `EikonalMesh`.
+    names : (m, 4) int32
+        Node numbers of the cells, with the obtuse angles at each in the top three bits.
+    lengths, fan_lengths : (m, 6), (k, 3)
+        Squared edge lengths, squared time; inf where an element does not conduct.
+    nodes, times : (s,), ms
+        Given times.
+    width : float, ms
+        Width of a bucket; changes the cost only.
+    tolerance : float, ms
+        Improvements below it are dropped.
+    state : (n, 2), ms
+        Overwritten: time, and the same once the node is out of the queue (else inf).
+
+    Returns
+    -------
+    int
+        How often a node left the queue.
     """
     n = state.shape[0]
     most = 0
@@ -116,11 +137,10 @@ def march(
         bucket[i] = -1
         queued -= 1
         ti = state[i, 0]
-        if int(min((ti - first) * per_width, 1e15)) > current:
-            if ti - first < 1e15 * width:
-                improved[0] = i
-                changed = 1
-                continue
+        if int(min((ti - first) * per_width, 1e15)) > current and ti - first < 1e15 * width:
+            improved[0] = i
+            changed = 1
+            continue
         popped += 1
         state[i, 1] = ti
         # Collecting first lets the memory reads of all cells overlap.
@@ -131,9 +151,7 @@ def march(
             p = names[cell, (code + 1) & 3]
             q = names[cell, (code + 2) & 3]
             r = names[cell, (code + 3) & 3]
-            late = max(
-                state[p & _NODE, 0] - ti, state[q & _NODE, 0] - ti, state[r & _NODE, 0] - ti
-            )
+            late = max(state[p & _NODE, 0] - ti, state[q & _NODE, 0] - ti, state[r & _NODE, 0] - ti)
             keep = late > 0.0 or ((p | q | r) & ~_NODE) != 0
             todo[count] = code
             count += keep

@@ -7,8 +7,10 @@ lies together; node numbers that go in and come out are the caller's.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from heart.core.errors import MeshInputError
@@ -114,13 +116,13 @@ class EikonalMesh:
             centre = centre + xyz[tets[row, corner]]
         row = row[np.argsort(_curve(0.25 * centre, xyz), kind="stable")]
         own = np.ascontiguousarray(rank[tets[row]])
-        star_start, star = _around(own, n, 4)
+        star_start, star = _around(own, n)
         faces = np.empty((0, 3), np.int64) if sheets is None else np.asarray(sheets)
         _check_elements(faces, 3, n, "sheet triangles")
         own_faces = rank[faces].astype(np.int32).reshape(-1, 3)
         face_row = np.flatnonzero(_is_face(own_faces, own, n))
         own_faces = np.ascontiguousarray(own_faces[face_row])
-        fan_start, codes = _around(own_faces, n, 4)
+        fan_start, codes = _around(own_faces, n)
         triangle, corner_of = codes >> 2, codes & 3
         fan = np.stack(
             [codes] + [own_faces[triangle, (corner_of + step) % 3] for step in (1, 2)], axis=1
@@ -142,7 +144,7 @@ class EikonalMesh:
         )
 
 
-def _check_elements(elements: NDArray[np.int32], corners: int, n: int, what: str) -> None:
+def _check_elements(elements: NDArray[Any], corners: int, n: int, what: str) -> None:
     if elements.ndim != 2 or elements.shape[1] != corners or elements.dtype.kind not in "iu":
         raise MeshInputError(
             f"{what} have shape {elements.shape} and type {elements.dtype}",
@@ -165,21 +167,26 @@ def _curve(places: NDArray[np.float64], frame: NDArray[np.float64]) -> NDArray[n
     return key
 
 
-def _around(
-    elements: NDArray[np.int32], n: int, base: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return CSR of ``base * element + corner`` around each node."""
-    corners = elements.shape[1]
-    flat = elements.ravel()
-    order = np.argsort(flat, kind="stable")
+@njit(cache=True, nogil=True)
+def _around(elements: NDArray[np.int32], n: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return CSR of ``4 * element + corner`` around each node."""
     start = np.zeros(n + 1, np.int32)
-    start[1:] = np.cumsum(np.bincount(flat, minlength=n))
-    return start, (order // corners * base + order % corners).astype(np.int32)
+    for e in range(elements.shape[0]):
+        for corner in range(elements.shape[1]):
+            start[elements[e, corner] + 1] += 1
+    for v in range(n):
+        start[v + 1] += start[v]
+    place = start[:-1].copy()
+    code = np.empty(elements.size, np.int32)
+    for e in range(elements.shape[0]):
+        for corner in range(elements.shape[1]):
+            v = elements[e, corner]
+            code[place[v]] = 4 * e + corner
+            place[v] += 1
+    return start, code
 
 
-def _is_face(
-    faces: NDArray[np.int32], cells: NDArray[np.int32], n: int
-) -> NDArray[np.bool_]:
+def _is_face(faces: NDArray[np.int32], cells: NDArray[np.int32], n: int) -> NDArray[np.bool_]:
     """Tell which triangles are faces of the cells."""
     if not len(faces):
         return np.zeros(0, bool)

@@ -18,7 +18,15 @@ from heart.numerics.eikonal.mesh import EikonalMesh
 
 
 @njit(cache=True, nogil=True)
-def _barycentric(points, cells, c, x, y, z, w):
+def _barycentric(
+    points: NDArray[np.float64],
+    cells: NDArray[np.int32],
+    c: int,
+    x: float,
+    y: float,
+    z: float,
+    w: NDArray[np.float64],
+) -> float:
     a, b, d, e = cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3]
     ox, oy, oz = points[a, 0], points[a, 1], points[a, 2]
     bx, by, bz = points[b, 0] - ox, points[b, 1] - oy, points[b, 2] - oz
@@ -38,7 +46,14 @@ def _barycentric(points, cells, c, x, y, z, w):
 
 
 @njit(cache=True, nogil=True)
-def _find(points, cells, edges, x, y, z):
+def _find(
+    points: NDArray[np.float64],
+    cells: NDArray[np.int32],
+    edges: NDArray[np.float64],
+    x: float,
+    y: float,
+    z: float,
+) -> tuple[int, int]:
     """Return the first conducting cell that holds the point, or -1, and the nearest such node."""
     w = np.empty(4)
     found = -1
@@ -59,14 +74,27 @@ def _find(points, cells, edges, x, y, z):
             closest = min(closest, d)
             s = (points[v, 0] - px) ** 2 + (points[v, 1] - py) ** 2 + (points[v, 2] - pz) ** 2
             reach = max(reach, s)
-        if found < 0 and closest <= 4.0 * reach:
-            if _barycentric(points, cells, c, x, y, z, w) >= -1e-9:
-                found = c
+        if (
+            found < 0
+            and closest <= 4.0 * reach
+            and _barycentric(points, cells, c, x, y, z, w) >= -1e-9
+        ):
+            found = c
     return found, near
 
 
 @njit(cache=True, nogil=True)
-def _best_around(points, cells, edges, star, first, last, x, y, z):
+def _best_around(
+    points: NDArray[np.float64],
+    cells: NDArray[np.int32],
+    edges: NDArray[np.float64],
+    star: NDArray[np.int32],
+    first: int,
+    last: int,
+    x: float,
+    y: float,
+    z: float,
+) -> int:
     w = np.empty(4)
     best = -1
     worst = -math.inf
@@ -81,7 +109,19 @@ def _best_around(points, cells, edges, star, first, last, x, y, z):
 
 
 @njit(cache=True, nogil=True)
-def _ball(points, cells, edges, star_start, star, cell, x, y, z, m, reach):
+def _ball(
+    points: NDArray[np.float64],
+    cells: NDArray[np.int32],
+    edges: NDArray[np.float64],
+    star_start: NDArray[np.int32],
+    star: NDArray[np.int32],
+    cell: int,
+    x: float,
+    y: float,
+    z: float,
+    m: NDArray[np.float64],
+    reach: float,
+) -> NDArray[np.int32]:
     """Return the nodes of the cell and those within reach joined to them by conducting cells."""
     seen = np.zeros(points.shape[0], np.bool_)
     queue = np.empty(points.shape[0], np.int32)
