@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from heart.core.errors import ParameterError
 from heart.core.parameters import Parameter
-from heart.electro.activation import ActivationModel, Stimulus
+from heart.electro.activation import PATCH, ActivationModel, Stimulus
 from heart.electro.conduction import ConductionState
 from heart.therapy.sites import Kind, Site, check_distinct
 
@@ -104,15 +104,15 @@ class Combinations:
         delays[:, 0] += pr
         return delays
 
-    def subset(self, keep: Int) -> Combinations:
-        """Return the rows `keep`, with all leads."""
+    def joined(self, other: Combinations) -> Combinations:
+        """Return the rows of both, those of `other` last."""
         return Combinations(
-            self.leads,
-            self.lead[keep],
-            self.vv[keep],
-            self.av[keep],
-            self.rows[keep],
-            self.delays[keep],
+            self.leads + other.leads,
+            np.concatenate([self.lead, other.lead + len(self.leads)]),
+            np.concatenate([self.vv, other.vv]),
+            np.concatenate([self.av, other.av]),
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.delays, other.delays]),
         )
 
 
@@ -257,6 +257,7 @@ def stimulus(
     healthy: ConductionState,
     disease: ConductionState,
     *,
+    radius: float = PATCH.value,
     hv_interval: float = PARAMETERS["hv_interval"].value,
 ) -> Stimulus:
     """Return what a pace at `site` does: the muscle at the tip, the conduction system, or both.
@@ -271,10 +272,12 @@ def stimulus(
         The state whose exits fire when the conduction system is captured.
     disease
         The state of this heart; says whether the block lies upstream of the tip.
+    radius
+        mm of muscle that the electrode fires at once.
     hv_interval
         ms from a stimulus at the His bundle to the first exit.
     """
-    muscle = Stimulus(site.point[None], np.array([site.exit_delay]))
+    muscle = Stimulus(site.point[None], np.array([site.exit_delay]), radius)
     if not (site.is_conduction and disease.proximal_block):
         return muscle
     if site.kind is Kind.HIS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -51,9 +51,10 @@ class Kind(StrEnum):
     LBB_AREA = "lbb_area"
     HIS = "his"
     EXPLICIT = "explicit"
+    RV_POINT = "rv_point"
 
 
-RV_KINDS = (Kind.RV_APEX, Kind.RV_SEPTUM, Kind.RVOT)
+RV_KINDS = (Kind.RV_APEX, Kind.RV_SEPTUM, Kind.RVOT, Kind.RV_POINT)
 CONDUCTION_KINDS = (Kind.LBB_AREA, Kind.HIS)
 
 SURFACES: dict[Kind, tuple[Boundary, ...]] = {
@@ -66,6 +67,7 @@ SURFACES: dict[Kind, tuple[Boundary, ...]] = {
     Kind.LBB_AREA: (Boundary.LV_ENDO,),
     Kind.HIS: (Boundary.LV_ENDO,),
     Kind.EXPLICIT: (Boundary.EPI, Boundary.LV_ENDO, Boundary.RV_ENDO),
+    Kind.RV_POINT: (Boundary.RV_ENDO,),
 }
 
 
@@ -105,9 +107,7 @@ class Site:
     @property
     def is_rv(self) -> bool:
         """Whether it is the place of a right ventricular lead."""
-        return self.kind in RV_KINDS or (
-            self.kind is Kind.EXPLICIT and self.coordinates["chamber"] > 0
-        )
+        return self.kind in RV_KINDS
 
     @property
     def is_conduction(self) -> bool:
@@ -259,7 +259,7 @@ def coronary_veins(
         along = np.arange(0.0, length[-1] + 1e-9, spacing)
         points = np.stack([np.interp(along, length, line[:, k]) for k in range(3)], axis=1)
         nodes, distance = place.locator.nearest_surface_node(points, Boundary.EPI)
-        _refuse_far(points, distance, 2.0 * capture.PARAMETERS["off_surface"].value, f"vein {name}")
+        refuse_far(points, distance, 2.0 * capture.PARAMETERS["off_surface"].value, f"vein {name}")
         _, first = np.unique(nodes, return_index=True)
         sites += place.at_nodes(Kind.VEIN, f"vein {name}", np.asarray(nodes)[np.sort(first)])
     return sites
@@ -280,10 +280,11 @@ def explicit_points(place: Placement, *, points: Mapping[str, Float]) -> list[Si
     labels = list(points)
     limit = capture.PARAMETERS["off_surface"].value
     for label, point, gap in zip(labels, where, distance, strict=True):
-        _refuse_far(point[None], np.array([gap]), limit, f"lead {label!r}")
+        refuse_far(point[None], np.array([gap]), limit, f"lead {label!r}")
+    right = np.isin(nodes, place.heart.mesh.nodes_of(Boundary.RV_ENDO))
     sites = [
-        replace(place.at_nodes(Kind.EXPLICIT, label, np.array([node]))[0], label=label)
-        for label, node in zip(labels, nodes, strict=True)
+        place.at_nodes(Kind.RV_POINT if in_rv else Kind.EXPLICIT, label, np.array([node]))[0]
+        for label, node, in_rv in zip(labels, nodes, right, strict=True)
     ]
     check_distinct(sites)
     return sites
@@ -348,7 +349,8 @@ def _rv_endocardium(place: Placement) -> Int:
     return np.setdiff1d(mesh.nodes_of(Boundary.RV_ENDO), mesh.nodes_of(*RINGS))
 
 
-def _refuse_far(points: Float, distance: Float, limit: float, name: str) -> None:
+def refuse_far(points: Float, distance: Float, limit: float, name: str) -> None:
+    """Raise ParameterError naming the point (k, 3) that is farther than `limit` mm off the wall."""
     worst = int(np.argmax(distance))
     if distance[worst] > limit:
         place = ", ".join(f"{value:.1f}" for value in points[worst])

@@ -1,0 +1,91 @@
+"""How the electrodes see the heart: one lead field per mesh, and one per member of the ensemble.
+
+The torso is built once around the fine mesh and serves the screening mesh too, because both are
+the same heart in the same frame. In a member the electrodes are displaced and the heart is turned
+in the chest; turning the electrodes the other way about the heart's centroid and putting them back
+on the skin says the same without a new torso.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from heart.anatomy.heart import Heart
+from heart.anatomy.recipe import Patient
+from heart.numerics import tetrahedra
+from heart.observe import electrodes as electrode_files
+from heart.observe.electrodes import Electrodes
+from heart.observe.infinite_medium import infinite_medium
+from heart.observe.lead_field import LeadField, lead_fields
+from heart.observe.torso import Grid, Torso, generate
+from heart.observe.torso_shape import TorsoShape
+from heart.scenario.crt import EcgSection
+from heart.study.crt.members import Member
+
+
+@dataclass(frozen=True)
+class Body:
+    """Torso with nominal electrodes, and how leads are computed in it.
+
+    Attributes
+    ----------
+    torso
+        Volume conductor; with the infinite-medium method only its electrodes are used.
+    method
+        ``lead_field`` or ``infinite_medium``.
+    """
+
+    torso: Torso
+    method: str
+
+    def fields(self, heart: Heart, sets: Sequence[Electrodes]) -> list[LeadField]:
+        """Return the lead field of each electrode set on the nodes of `heart`."""
+        if self.method == "infinite_medium":
+            return [infinite_medium(heart, one) for one in sets]
+        return lead_fields(self.torso, heart, sets)
+
+    def member_electrodes(self, heart: Heart, member: Member) -> Electrodes:
+        """Return the electrodes of a member: displaced, and turned against the heart's rotation."""
+        nominal = self.torso.electrodes
+        if member.generator is None:
+            return nominal
+        turn = Rotation.from_rotvec(
+            member.heart_rotation * np.clip(member.generator.standard_normal(3), -3.0, 3.0)
+        ).as_matrix()
+        weight = tetrahedra.node_volumes(heart.mesh.points, heart.mesh.cells)
+        centroid = weight @ heart.mesh.points / weight.sum()
+        moved = nominal.jittered(member.generator, member.electrode_shift)
+        return moved.moved(turn.T, centroid - turn.T @ centroid)
+
+
+def prepare(
+    heart: Heart, section: EcgSection, patient: Patient | None, files: Mapping[str, Path]
+) -> Body:
+    """Build the torso around `heart`.
+
+    Parameters
+    ----------
+    heart
+        The fine mesh.
+    section
+        The scenario's ECG section.
+    patient
+        Size and sex, from the scenario or the case; a mean adult when None.
+    files
+        Files that the scenario names.
+    """
+    who = section.torso.patient or patient
+    shape = TorsoShape()
+    if who is not None:
+        sex = "male" if who.sex == "unknown" else who.sex
+        shape = TorsoShape(height=who.height, weight=who.weight, sex=sex)
+    torso = generate(heart.mesh, shape, grid=Grid(coarse=section.torso.edge_length))
+    if section.torso.electrodes is not None:
+        given = electrode_files.read_csv(files[section.torso.electrodes], "mm")
+        torso = Torso(torso.points, torso.cells, torso.conductivity, given, torso.description)
+    return Body(torso, section.method)
