@@ -9,6 +9,7 @@ ECG keeps an ST shift, as an injured heart's does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -98,18 +99,13 @@ def _convolve_steps(
 
 
 def _taps(step: Callable[[Float], Float], reach: float, width: float, low_pass: float) -> Float:
-    """Return the increments of `step` on a grid of `width`, low-pass filtered, odd in number.
-
-    A node's step sampled at bin j is Σ taps · Heaviside; the increments between half-way points
-    keep its value at every bin exact.
-    """
-    spread = np.sqrt(np.log(2.0)) / (2.0 * np.pi * low_pass) if low_pass > 0.0 else 0.0
-    half = int(np.ceil((reach + 5.0 * spread) / width))
-    grid = width * np.arange(-half, half + 1)
-    taps = np.diff(step(grid), prepend=0.0)
+    """Return the increments of `step` from bin to bin, low-pass filtered, odd in number."""
+    spread = math.sqrt(math.log(2.0)) / (2.0 * math.pi * low_pass) if low_pass > 0.0 else 0.0
+    half = math.ceil((reach + 5.0 * spread) / width)
+    grid: Float = width * np.arange(-half, half + 1, dtype=np.float64)
+    taps: Float = np.diff(step(grid), prepend=0.0)
     if spread > 0.0:
-        distance = width * np.arange(-half, half + 1)
-        kernel = np.exp(-0.5 * (distance / spread) ** 2)
+        kernel: Float = np.exp(-0.5 * (grid / spread) ** 2)
         taps = np.convolve(taps, kernel / kernel.sum(), mode="same")
     return taps / taps.sum()
 
@@ -137,6 +133,8 @@ def _steps(
     low_pass: float,
 ) -> Float:
     """Return (k, T, 8) responses to one kind of step."""
+    if low_pass != 0.0:
+        LOW_PASS.check(low_pass, name="low-pass corner")
     width = sampling / BINS_PER_SAMPLE
     taps = _taps(step, reach, width, low_pass)
     half = len(taps) // 2

@@ -72,7 +72,9 @@ def source_weights(points: Float, cells: Int, sigma: Float, fields: Float) -> Fl
     return weights
 
 
-def electrode_fields(torso: Torso, positions: Float, space: P1Space | None = None) -> Float:
+def electrode_fields(
+    torso: Torso, positions: Float, space: P1Space | None = None, *, on_skin: bool = True
+) -> Float:
     """Solve the lead field of each electrode position.
 
     Parameters
@@ -80,9 +82,11 @@ def electrode_fields(torso: Torso, positions: Float, space: P1Space | None = Non
     torso
         Volume conductor.
     positions
-        (k, 3) mm; projected onto the skin.
+        (k, 3) mm.
     space
         P1 space of the torso when it exists already.
+    on_skin
+        Project the positions onto the skin; otherwise they are points inside the torso.
 
     Returns
     -------
@@ -94,10 +98,18 @@ def electrode_fields(torso: Torso, positions: Float, space: P1Space | None = Non
     ------
     LinearSolveError
         A solve did not converge.
+    NonPhysicalError
+        A point that should lie inside the torso does not.
     """
     space = space or P1Space(torso.points, torso.cells)
-    skin = Skin.of(torso.points, torso.cells)
-    nodes, shares = skin.project(positions).at
+    if on_skin:
+        contact = Skin.of(torso.points, torso.cells).project(positions)
+        nodes, shares = contact.nodes, contact.weights
+    else:
+        place = embed(torso.points, torso.cells, positions)
+        if not place.inside.all():
+            raise NonPhysicalError("an electrode lies outside the torso")
+        nodes, shares = place.nodes, place.weights
     loads = []
     for node, share in zip(nodes, shares, strict=True):
         current = np.full(space.nodes, -1.0 / space.nodes)

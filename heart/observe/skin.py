@@ -28,11 +28,6 @@ class Contact:
     nodes: Int
     weights: Float
 
-    @property
-    def at(self) -> tuple[Int, Float]:
-        """Return nodes and weights."""
-        return self.nodes, self.weights
-
 
 @dataclass(frozen=True)
 class Skin:

@@ -138,8 +138,8 @@ def graded_lines(
     return result, int(np.argmin(np.abs(result - centre)))
 
 
-def structured_cells(shape: tuple[int, int, int], centre: tuple[int, int]) -> Int:
-    """Return six tetrahedra per grid box, mirrored at the lines `centre` of x and y.
+def structured_cells(shape: tuple[int, int, int], centre: tuple[int, ...]) -> Int:
+    """Return six tetrahedra per grid box, mirrored at the lines `centre` of the first axes.
 
     In every box the long diagonal points away from the axis: at the round corners of the
     cross-section no tetrahedron is then flattened.

@@ -27,9 +27,7 @@ PARAMETERS: dict[str, Parameter] = {
     "weight": Parameter(7.5e7, "mg", 3.5e7, 2.5e8, "assumed", "body mass (75 kg); adults"),
     "trunk_mass": Parameter(0.497, "1", 0.4, 0.6, "Winter2009", "trunk, part of body mass"),
     "trunk_density": Parameter(1.03, "mg/mm3", 0.9, 1.1, "Winter2009", "with inflated lungs less"),
-    "trunk_extent": Parameter(
-        1.15, "1", 1.0, 1.3, "assumed", "length of the trunk over hip to shoulder: pelvis, shoulders"
-    ),
+    "trunk_extent": Parameter(1.15, "1", 1.0, 1.3, "assumed", "trunk length over hip to shoulder"),
     "hip": Parameter(0.530, "1", 0.48, 0.56, "Winter2009", "greater trochanter, part of height"),
     "shoulder": Parameter(0.818, "1", 0.78, 0.85, "Winter2009", "acromion, part of height"),
     "fourth_space": Parameter(
