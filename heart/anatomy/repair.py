@@ -24,6 +24,8 @@ Mask = NDArray[np.bool_]
 Repaired = tuple[LabelVolume, list[str]]
 
 TOUCHING = ndimage.generate_binary_structure(3, 3)
+MARGIN = 21.0
+"""mm around the ventricles; the thickest wall that a recipe may ask for is 20 mm."""
 BLOOD = (*LEFT_BLOOD, *RIGHT_BLOOD)
 
 
@@ -57,15 +59,19 @@ def repair(volume: LabelVolume, recipe: Repair, plane: Plane | None = None) -> R
         changes += lines
     volume, lines = fill_enclosed(volume)
     changes += lines
+    box = _around_ventricles(volume)
+    part = _part(volume, box)
     if recipe.smoothing > 0.0:
-        volume, lines = smooth_cavities(volume, recipe.smoothing)
+        part, lines = smooth_cavities(part, recipe.smoothing)
         changes += lines
     if recipe.spur_radius > 0.0:
-        volume, lines = remove_spurs(volume, recipe.spur_radius, plane)
+        part, lines = remove_spurs(part, recipe.spur_radius, plane, spared=_wanted(part, recipe))
         changes += lines
-    refuse_large_leak(volume, recipe.largest_hole, plane)
-    volume, lines = minimum_wall(volume, recipe.minimum_lv_wall, recipe.minimum_rv_wall, plane)
-    return volume, changes + lines
+    refuse_large_leak(part, recipe.largest_hole, plane)
+    part, lines = minimum_wall(part, recipe.minimum_lv_wall, recipe.minimum_rv_wall, plane)
+    voxels = volume.voxels.copy()
+    voxels[box] = part.voxels
+    return LabelVolume(voxels, volume.affine), changes + lines
 
 
 def keep_largest(volume: LabelVolume) -> Repaired:
@@ -98,10 +104,13 @@ def fill_enclosed(volume: LabelVolume) -> Repaired:
     return _changed(volume, voxels, "enclosed holes filled")
 
 
-def remove_spurs(volume: LabelVolume, radius: float, plane: Plane | None = None) -> Repaired:
+def remove_spurs(
+    volume: LabelVolume, radius: float, plane: Plane | None = None, *, spared: Mask | None = None
+) -> Repaired:
     """Remove wall that a ball of `radius` (mm) inside the labelled region cannot reach.
 
-    What lies beyond the basal plane counts as labelled: the rim of a cut base is no spur.
+    What lies beyond the basal plane counts as labelled: the rim of a cut base is no spur. Nor is
+    what lies in `spared`, the wall that the recipe asks for.
     """
     labelled = (volume.voxels > 0) | ~_below(volume, plane)
     if labelled.all():
@@ -111,6 +120,8 @@ def remove_spurs(volume: LabelVolume, radius: float, plane: Plane | None = None)
         return volume, []
     opened = _distance(~core, volume) <= radius
     spur = labelled & ~opened & volume.mask(*LV_MUSCLE, Label.RV_WALL)
+    if spared is not None:
+        spur &= ~spared
     voxels = volume.voxels.copy()
     voxels[spur] = Label.BACKGROUND
     return _changed(volume, voxels, "spurs removed")
@@ -201,6 +212,36 @@ def dice(first: LabelVolume, second: LabelVolume, *labels: Label) -> float:
     one, two = first.mask(*labels), second.mask(*labels)
     total = int(one.sum() + two.sum())
     return 2.0 * float((one & two).sum()) / total if total else 1.0
+
+
+def _wanted(volume: LabelVolume, recipe: Repair) -> Mask:
+    """Return where the recipe wants wall, whatever is there now."""
+    wanted = np.zeros(volume.voxels.shape, bool)
+    for cavity, thickness in (
+        (Label.LV_CAVITY, recipe.minimum_lv_wall),
+        (Label.RV_CAVITY, recipe.minimum_rv_wall),
+    ):
+        mask = volume.mask(cavity)
+        if mask.any():
+            wanted |= _distance(~mask, volume) <= thickness + 1e-6
+    return wanted
+
+
+def _around_ventricles(volume: LabelVolume) -> tuple[slice, ...]:
+    """Return the box of the ventricles with a margin that no step reaches beyond."""
+    found = np.argwhere(volume.mask(Label.LV_CAVITY, Label.RV_CAVITY, Label.RV_WALL, *LV_MUSCLE))
+    if not found.size:
+        return tuple(slice(0, length) for length in volume.voxels.shape)
+    margin = np.ceil(MARGIN / volume.spacing).astype(int)
+    start = np.maximum(found.min(axis=0) - margin, 0)
+    stop = np.minimum(found.max(axis=0) + 1 + margin, volume.voxels.shape)
+    return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+
+
+def _part(volume: LabelVolume, box: tuple[slice, ...]) -> LabelVolume:
+    affine = volume.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ np.array([side.start for side in box], dtype=float)
+    return LabelVolume(volume.voxels[box], affine)
 
 
 def _distance(mask: Mask, volume: LabelVolume) -> NDArray[np.float64]:
