@@ -117,7 +117,7 @@ def long_axis(mesh: HeartMesh, fields: VentricularFields) -> LongAxis:
 
 
 def rotational(mesh: HeartMesh, fields: VentricularFields) -> Float:
-    """Return the rotational coordinate of every node, (n,) in [0, 1)."""
+    """Return the rotational coordinate of every node, (n,) in [0, 1); 0 on the apical line."""
     axis = long_axis(mesh, fields)
     angle = axis.angle(mesh.points)
     anterior, posterior = _insertions(mesh, fields, angle)
@@ -133,6 +133,7 @@ def rotational(mesh: HeartMesh, fields: VentricularFields) -> Float:
         _right(mesh, fields, angle, anterior, posterior, result)
     result = np.mod(result, 1.0)
     result[result >= 1.0] = 0.0
+    result[fields.apex] = 0.0
     return result
 
 

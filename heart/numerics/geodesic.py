@@ -25,7 +25,8 @@ Int = NDArray[np.integer]
 
 DECAYS = 12.0
 SWEEPS = 1
-NEAR = 4.0
+NEAR_EDGES = 6.0
+NEAR_AT_MOST = 10.0
 
 
 class DirichletSolver:
@@ -133,7 +134,8 @@ def distance(
     field = -hot.solve()
     hot.destroy()
     ends = points[cells[:, tetrahedra.EDGES]]
-    near = NEAR * float(np.linalg.norm(ends[:, :, 1] - ends[:, :, 0], axis=2).mean())
+    edge = float(np.linalg.norm(ends[:, :, 1] - ends[:, :, 0], axis=2).mean())
+    near = min(NEAR_EDGES * edge, max(NEAR_AT_MOST, 2.5 * edge))
     straight = np.asarray(cKDTree(points[sources]).query(points)[0])
     known = np.flatnonzero(straight < near)
     poisson = DirichletSolver(space, stiffness, known, straight[known], profile)
