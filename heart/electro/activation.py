@@ -196,9 +196,7 @@ class ActivationModel:
     ) -> Float:
         """Return the activation (k, n) in ms of each stimulus alone."""
         sources = [self.sources(lengths, stimulus) for stimulus in stimuli]
-        return np.asarray(
-            solve_many(self.mesh, lengths, sources, dtype=dtype, threads=threads)
-        )
+        return np.asarray(solve_many(self.mesh, lengths, sources, dtype=dtype, threads=threads))
 
     def activate(self, velocity: ConductionVelocity, state: ConductionState) -> Float:
         """Return the activation (n,) in ms of a conduction state."""

@@ -138,10 +138,18 @@ class Placement:
     locator: Locator
 
     def on_coordinates(
-        self, kind: Kind, prefix: str, apicobasal: Any, transmural: float, rotational: Any, chamber: int
+        self,
+        kind: Kind,
+        prefix: str,
+        apicobasal: Any,
+        transmural: float,
+        rotational: Any,
+        chamber: int,
     ) -> list[Site]:
         """Return sites nearest to ventricular coordinates; places that coincide count once."""
-        ab, rot = (np.asarray(a, float).ravel() for a in np.broadcast_arrays(apicobasal, rotational))
+        ab, rot = (
+            np.asarray(a, float).ravel() for a in np.broadcast_arrays(apicobasal, rotational)
+        )
         points = self.locator.points_at(
             ab, np.full(len(ab), transmural), np.mod(rot, 1.0), np.full(len(ab), chamber)
         )

@@ -17,7 +17,7 @@ from heart.study.crt.screen import METRICS, UNITS, delays_for
 from heart.study.crt.screening import Screening
 from heart.therapy.sites import Kind, Site
 
-Float = NDArray[np.floating]
+Float = NDArray[np.float64]
 _EPICARDIAL = (Kind.LV_EPICARDIUM, Kind.VEIN, Kind.EXPLICIT)
 _COLUMNS = (
     "member",
@@ -115,7 +115,7 @@ def activation_of(found: Screening, row: RankedLead) -> Float:
     )
 
 
-def from_zero(activation: Float) -> Float:
+def from_zero(activation: NDArray[np.floating]) -> Float:
     """Return the map with its first activation at 0."""
     return np.asarray(activation - activation.min(), np.float64)
 

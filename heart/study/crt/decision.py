@@ -38,7 +38,7 @@ def decide(
     lv = next((row.rank for row in ranking if row.kind != "conduction"), None)
     gain = baseline_bivat90 - best.metrics["bivat90"].value
     second = ranking[1] if len(ranking) > 1 else None
-    gap = second.regret - best.regret if second and None not in (second.regret, best.regret) else 1.0
+    gap = (second.regret or 0.0) - (best.regret or 0.0) if second else 1.0
     clear = best.p_best >= rule.clear_p_best and gap >= rule.clear_regret
     equal = () if clear else _equivalent(ranking, rule)
     numbers = (
@@ -48,7 +48,8 @@ def decide(
     )
     if gain <= 0.0:
         sentence = (
-            f"No position shortens BIVAT-90 in this model; the least bad is {best.label} ({numbers})."
+            f"No position shortens BIVAT-90 in this model; the least bad is {best.label} "
+            f"({numbers})."
         )
         return Decision(False, sentence, equal, lv)
     if clear:

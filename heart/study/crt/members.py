@@ -32,9 +32,11 @@ PRIORS: dict[str, Parameter] = {
     "lateral_exit": Parameter(
         0.5, "1", 0.0, 1.0, "CardoneNoott2016", "probability that the lateral LV exit exists"
     ),
-    "long_axis": Parameter(90.0, "mm", 50.0, 140.0, "assumed", "apicobasal 0 to 1, mm to coordinate"),
+    "long_axis": Parameter(
+        90.0, "mm", 50.0, 140.0, "assumed", "apex to base; turns mm into a coordinate"
+    ),
     "girth": Parameter(
-        130.0, "mm", 60.0, 250.0, "assumed", "endocardial girth at mid height, mm to coordinate"
+        130.0, "mm", 60.0, 250.0, "assumed", "of the endocardium; turns mm into a coordinate"
     ),
 }
 
@@ -83,7 +85,7 @@ def nominal(scenario: CrtScenario) -> Member:
 
 
 def ensemble(scenario: CrtScenario) -> tuple[Member, ...]:
-    """Return the members drawn with the scenario's seed; the nominal heart alone when it has one."""
+    """Return the members drawn with the scenario's seed; for one member the nominal heart."""
     draws = scenario.members()
     if not draws:
         return (nominal(scenario),)

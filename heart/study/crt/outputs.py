@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heart.anatomy.heart_mesh import Boundary
 from heart.core.errors import StorageError
@@ -61,7 +63,9 @@ def _write_traces(result: CrtResult, folder: Path) -> list[Path]:
     ensemble = result.ensemble
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        states = [f"{state}.{name}" for state in ("normal", "baseline") for name in ensemble.metrics]
+        states = [
+            f"{state}.{name}" for state in ("normal", "baseline") for name in ensemble.metrics
+        ]
         writer.writerow([*ensemble.columns, *states])
         table = np.column_stack([ensemble.rows, ensemble.normal, ensemble.baseline])
         writer.writerows([[f"{value:.6g}" for value in row] for row in table])
@@ -71,7 +75,9 @@ def _write_traces(result: CrtResult, folder: Path) -> list[Path]:
 def _write_fields(result: CrtResult, path: Path) -> Path:
     heart = result.heart
     where = heart.coordinates
-    points = {f"activation_{name}": times for name, times in result.activation.items()}
+    points: dict[str, NDArray[Any]] = {
+        f"activation_{name}": times for name, times in result.activation.items()
+    }
     points |= {
         "apicobasal": where.apicobasal,
         "transmural": where.transmural,
@@ -83,7 +89,7 @@ def _write_fields(result: CrtResult, path: Path) -> Path:
         mask = np.zeros(len(heart.mesh.points), np.uint8)
         mask[heart.mesh.nodes_of(tag)] = 1
         points[f"on_{tag.name.lower()}"] = mask
-    cells = {
+    cells: dict[str, NDArray[Any]] = {
         "region": np.asarray(heart.mesh.regions, np.int32),
         "tissue": np.asarray(heart.mesh.tissue, np.int32),
         "fibre": heart.fibres.fibre,

@@ -77,9 +77,7 @@ def utilities(values: Float, baseline: Float, weights: Mapping[str, float]) -> t
     for name, weight in weights.items():
         if not weight:
             continue
-        column, start = (
-            np.abs(array[..., METRICS.index(name)]) for array in (values, baseline)
-        )
+        column, start = (np.abs(array[..., METRICS.index(name)]) for array in (values, baseline))
         if not np.isfinite(column).all():
             continue
         mean, spread = column.mean(axis=1), column.std(axis=1)

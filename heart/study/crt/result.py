@@ -1,4 +1,4 @@
-"""Everything that a CRT screen found, as plain frozen data: what reports and files are made from."""
+"""Everything that a CRT screen found, as plain frozen data for reports and files."""
 
 from __future__ import annotations
 

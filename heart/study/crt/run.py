@@ -49,9 +49,7 @@ def run_crt(loaded: LoadedScenario, telemetry: Telemetry | None = None) -> CrtRe
     case = load_case(loaded.case)
     angles = FibreAngles(**scenario.fibres.model_dump())
     started = time.perf_counter()
-    fine = build_heart(
-        case, section.edge_length, angles, backend=section.backend, telemetry=watch
-    )
+    fine = build_heart(case, section.edge_length, angles, backend=section.backend, telemetry=watch)
     coarse = fine
     if section.screening_edge_length not in (None, section.edge_length):
         coarse = build_heart(

@@ -125,13 +125,13 @@ class Screen:
         return result
 
     def qrs(self, maps: Float) -> NDArray[np.float64]:
-        """Return QRS duration in ms and area in mV·ms (= µV·s) of activation maps (c, n), (c, 2)."""
+        """Return QRS duration in ms and area in µV·s, (c, 2), of activation maps (c, n)."""
         reached = np.where(np.isfinite(maps), maps, -np.inf)
         first, last = maps.min(axis=1).astype(float), reached.max(axis=1).astype(float)
         result = np.full((len(maps), 2), np.nan)
         active = np.isfinite(first)
         if active.any():
-            batch = synthesise_qrs(self.lead_field, maps[active], self.sampling)
+            batch = synthesise_qrs(self.lead_field, maps[active].astype(np.float64), self.sampling)
             on, off = qrs_bounds(batch.times, batch.leads, first[active], last[active])
             result[active] = np.column_stack(
                 [off - on, qrs_area(batch.times, batch.leads, on, off)]

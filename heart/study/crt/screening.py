@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heart.anatomy.heart import Heart
+from heart.anatomy.locate import CoordinateLocator
 from heart.anatomy.recipe import Patient
 from heart.core.errors import MissingDataError
 from heart.core.progress import Telemetry
-from heart.electro.activation import PointLocator
 from heart.scenario.crt import CrtScenario
 from heart.study.crt import body as bodies
 from heart.study.crt import members as hearts
@@ -30,13 +30,9 @@ from heart.study.crt.result import MeshCheck
 from heart.study.crt.screen import METRICS, Screen, delays_for
 from heart.therapy import pacing
 from heart.therapy.pacing import Combinations
-from heart.therapy.sites import Locator, Placement, Site
+from heart.therapy.sites import Placement, Site
 
-Float = NDArray[np.floating]
-
-
-class HeartLocator(PointLocator, Locator):
-    """What the study needs of `heart.anatomy.locate.CoordinateLocator`."""
+Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class Located:
     """A heart with its locator."""
 
     heart: Heart
-    locator: HeartLocator
+    locator: CoordinateLocator
 
 
 @dataclass(frozen=True)
@@ -84,8 +80,8 @@ class Screening:
     body: bodies.Body
     nominal: Member
     members: tuple[Member, ...]
-    waves: Float
-    normal: Float
+    waves: NDArray[np.floating]
+    normal: NDArray[np.floating]
     nominal_values: Float
     nominal_baseline: Float
     nominal_normal: Float
@@ -107,22 +103,18 @@ def screen(
 ) -> Screening:
     """Run the screen on a heart given on two meshes (which may be the same object)."""
     sites = tuple(
-        place_all(
-            Placement(fine.heart, fine.locator), scenario.candidates, files, scenario.capture
-        )
+        place_all(Placement(fine.heart, fine.locator), scenario.candidates, files, scenario.capture)
     )
     rv = _rv_lead(sites, scenario)
     nominal, members = hearts.nominal(scenario), hearts.ensemble(scenario)
     with telemetry.step("Torso and lead fields"):
         body = bodies.prepare(fine.heart, scenario.ecg, patient, files)
-        (seen,) = body.fields(fine.heart, [body.torso.electrodes])
-        sets = [body.torso.electrodes]
-        sets += [body.member_electrodes(coarse.heart, member) for member in members]
-        fields = body.fields(coarse.heart, sets)
+        seen = body.nominal(fine.heart)
+        seen_quickly, seen_by = body.ensemble(coarse.heart, members)
     sampling = scenario.ecg.sampling
     radius = scenario.capture.patch_radius
     on_fine = Screen.of(fine.heart, fine.locator, seen, sampling, radius)
-    on_coarse = Screen.of(coarse.heart, coarse.locator, fields[0], sampling, radius)
+    on_coarse = Screen.of(coarse.heart, coarse.locator, seen_quickly, sampling, radius)
 
     with telemetry.step("Nominal heart, fine mesh"):
         waves = on_fine.waves(nominal, sites)
@@ -140,7 +132,7 @@ def screen(
         quick = _one(on_coarse, nominal, sites, combinations)
         step.advance()
         many = []
-        for member, field in zip(members, fields[1:], strict=True):
+        for member, field in zip(members, seen_by, strict=True):
             many.append(_one(on_coarse.with_lead_field(field), member, sites, combinations))
             step.advance()
     every, starts, normals = (np.array(part) for part in zip(*many, strict=True))
