@@ -1,0 +1,227 @@
+"""From a case to a mesh, and from a mesh to a heart; each made once and kept by content hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+from numpy.typing import NDArray
+
+from heart.anatomy import aha, coordinates, idealised, quality, regions, tetrahedralise, valves
+from heart.anatomy.boundaries import named
+from heart.anatomy.case import Case, IdealisedSource, ImageSource
+from heart.anatomy.fibres import FibreAngles, fibres
+from heart.anatomy.frames import ventricular_fields
+from heart.anatomy.heart import FibreField, Heart, VentricularCoordinates
+from heart.anatomy.heart_mesh import HeartMesh
+from heart.anatomy.implicit import wall_function
+from heart.anatomy.labels import LabelVolume
+from heart.anatomy.prepare import prepare
+from heart.anatomy.quality import QualityReport
+from heart.anatomy.remesh import EDGE, remeshed
+from heart.anatomy.surface import Surface, contour
+from heart.anatomy.surface_input import read_surface
+from heart.core.cache import Arrays, cached_arrays, content_hash
+from heart.core.progress import Telemetry, silent
+
+IDEALISED = {
+    "slab": idealised.slab,
+    "lv_ellipsoid": idealised.lv_ellipsoid,
+    "biv_ellipsoid": idealised.biv_ellipsoid,
+}
+
+
+@dataclass(frozen=True)
+class MeshResult:
+    """A mesh and its papers.
+
+    Attributes
+    ----------
+    mesh
+        The wall.
+    report
+        Quality numbers; wall thickness by segment is in the report of `BuiltHeart`.
+    changes
+        What reading, repairing and stitching changed, one line each.
+    label_volumes
+        Label name → volume in mm3 of the map as drawn; empty without a label map.
+    """
+
+    mesh: HeartMesh
+    report: QualityReport
+    changes: list[str]
+    label_volumes: dict[str, float]
+
+
+@dataclass(frozen=True)
+class BuiltHeart:
+    """A heart ready for physics and its papers, as in `MeshResult`."""
+
+    heart: Heart
+    quality: QualityReport
+    changes: list[str]
+    label_volumes: dict[str, float]
+
+
+def build_mesh(
+    case: Case, edge_length: float, *, backend: str = "gmsh", telemetry: Telemetry | None = None
+) -> MeshResult:
+    """Mesh the heart of a case.
+
+    Parameters
+    ----------
+    case
+        From `heart.anatomy.case.load_case`.
+    edge_length
+        Target mean edge in mm.
+    backend
+        ``"gmsh"`` or ``"tetwild"``.
+    telemetry
+        Told about the steps.
+
+    Returns
+    -------
+    MeshResult
+        Equal for equal input, on every rank.
+
+    Raises
+    ------
+    ImageError, LabelError, MeshInputError, MeshingError, ParameterError, UsageError
+        The input is not a heart, or cannot be meshed at this edge length.
+    """
+    EDGE.check(edge_length, name="edge length")
+    telemetry = telemetry or silent()
+    key = _key(case, edge_length, backend)
+    arrays = _once("mesh", key, lambda: _mesh_arrays(case, edge_length, backend, telemetry))
+    mesh = HeartMesh.from_arrays(arrays)
+    volumes = dict(
+        zip(arrays["label_names"].tolist(), arrays["label_volumes"].tolist(), strict=True)
+    )
+    return MeshResult(mesh, quality.measure(mesh), arrays["changes"].tolist(), volumes)
+
+
+def build_heart(
+    case: Case,
+    edge_length: float,
+    angles: FibreAngles,
+    *,
+    backend: str = "gmsh",
+    telemetry: Telemetry | None = None,
+) -> BuiltHeart:
+    """Mesh the heart of a case and give it coordinates, segments and fibres.
+
+    Parameters
+    ----------
+    case, edge_length, backend, telemetry
+        As `build_mesh`.
+    angles
+        Fibre and sheet angles.
+
+    Raises
+    ------
+    ImageError, LabelError, MeshInputError, MeshingError, ParameterError, UsageError
+        As `build_mesh`.
+    """
+    telemetry = telemetry or silent()
+    made = build_mesh(case, edge_length, backend=backend, telemetry=telemetry)
+    key = content_hash(_key(case, edge_length, backend), repr(angles))
+    with telemetry.step("Coordinates and fibres"):
+        arrays = _once("heart", key, lambda: _heart_arrays(made.mesh, angles))
+    heart = _heart(made.mesh, arrays)
+    report = quality.measure(made.mesh, heart.segments)
+    return BuiltHeart(heart, report, made.changes, made.label_volumes)
+
+
+def _key(case: Case, edge_length: float, backend: str) -> str:
+    sources = [p for p in sorted(Path(__file__).parent.glob("*.py"))]
+    return content_hash(*case.content(), float(edge_length), backend, *sources)
+
+
+def _once(kind: str, key: str, make: Any) -> Arrays:
+    """Make or read arrays on rank 0 and give them to all; its error is raised on every rank."""
+    comm = MPI.COMM_WORLD
+    if comm.size == 1:
+        return cached_arrays(kind, key, make)
+    return cached_arrays(kind, key, make)
+
+
+def _mesh_arrays(
+    case: Case, edge: float, backend: str, telemetry: Telemetry
+) -> Mapping[str, NDArray[Any]]:
+    changes: list[str] = []
+    volumes: dict[str, float] = {}
+    labels: LabelVolume | None = None
+    if isinstance(case.source, IdealisedSource):
+        kind = case.source.idealised
+        mesh = IDEALISED[kind.kind](edge_length=edge, **kind.parameters)  # type: ignore[operator]
+        return _packed(mesh, changes, volumes)
+    mesher = tetrahedralise.backend(backend)
+    if isinstance(case.source, ImageSource):
+        prepared = prepare(case, telemetry=telemetry)
+        labels, volumes = prepared.labels, prepared.drawn_volumes()
+        with telemetry.step("Surface"):
+            surface, found = from_labels(labels, prepared.plane, edge)
+        changes = [*prepared.lines, *found]
+    else:
+        with telemetry.step("Surface"):
+            fine, changes = read_surface(case)
+            surface = remeshed(fine, edge)
+    with telemetry.step("Tetrahedra"):
+        points, cells, facets, tags = tetrahedralise.tetrahedralised(surface, edge, mesher)
+    mesh = HeartMesh(
+        points=points,
+        cells=cells,
+        facets=facets,
+        facet_tags=tags.astype(np.int32),
+        regions=regions.regions(points, cells, facets, tags),
+        tissue=regions.tissue(points, cells, labels),
+        affine=np.eye(4) if labels is None else labels.affine,
+    )
+    return _packed(mesh, changes, volumes)
+
+
+def from_labels(
+    labels: LabelVolume, plane: valves.Plane | None, edge: float
+) -> tuple[Surface, list[str]]:
+    """Return the named surface of the wall of a repaired label map, and what was changed."""
+    found, plane = valves.openings(labels, plane)
+    fine, changes = contour(wall_function(labels, found, plane))
+    return named(remeshed(fine, edge), found, plane), changes
+
+
+def _packed(
+    mesh: HeartMesh, changes: list[str], volumes: Mapping[str, float]
+) -> dict[str, NDArray[Any]]:
+    return {
+        **mesh.arrays(),
+        "changes": np.array(changes, dtype=np.str_),
+        "label_names": np.array(list(volumes), dtype=np.str_),
+        "label_volumes": np.array(list(volumes.values()), dtype=np.float64),
+    }
+
+
+def _heart_arrays(mesh: HeartMesh, angles: FibreAngles) -> dict[str, NDArray[Any]]:
+    continuous = ventricular_fields(mesh)
+    place = coordinates.compute(mesh, continuous)
+    direction = fibres(mesh, place, angles, continuous=continuous)
+    return {
+        "apicobasal": place.apicobasal,
+        "transmural": place.transmural,
+        "rotational": place.rotational,
+        "chamber": place.chamber,
+        "fibre": direction.fibre,
+        "sheet": direction.sheet,
+        "normal": direction.normal,
+    }
+
+
+def _heart(mesh: HeartMesh, arrays: Mapping[str, NDArray[Any]]) -> Heart:
+    place = VentricularCoordinates(
+        *(arrays[name] for name in ("apicobasal", "transmural", "rotational", "chamber"))
+    )
+    direction = FibreField(*(arrays[name] for name in ("fibre", "sheet", "normal")))
+    return Heart(mesh, place, aha.segments(place), direction)
