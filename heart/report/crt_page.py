@@ -312,7 +312,7 @@ def _gain(result: CrtResult, row: RankedLead) -> float:
     return result.metrics["baseline"]["bivat90"].value - row.metrics["bivat90"].value
 
 
-def _get(data: Mapping[str, Any], *keys: str, default: Any) -> Any:
+def _get(data: Any, *keys: str, default: Any) -> Any:
     for key in keys:
         if not isinstance(data, Mapping) or key not in data:
             return default

@@ -16,7 +16,7 @@ from heart.report import theme
 from heart.report.offscreen import plotter as new_plotter
 from heart.report.views import look
 
-Float = NDArray[np.float64]
+Float = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
