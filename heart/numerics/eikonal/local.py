@@ -18,7 +18,7 @@ from numba import njit
 _MATH = {"contract", "nsz", "arcp"}
 
 
-@njit(cache=True, nogil=True, forceinline=True, fastmath=_MATH)
+@njit(cache=True, nogil=True, fastmath=_MATH)
 def through_edge(best: float, uk: float, gii: float, gkk: float, gik: float) -> float:
     """Return the lateness of d behind node i through edge (i, k), or `best` if it is no better.
 
@@ -50,7 +50,7 @@ def through_edge(best: float, uk: float, gii: float, gkk: float, gik: float) -> 
     return best
 
 
-@njit(cache=True, nogil=True, forceinline=True, fastmath=_MATH)
+@njit(cache=True, nogil=True, fastmath=_MATH)
 def through_face(
     best: float,
     uk: float,
@@ -114,7 +114,7 @@ def through_face(
     return best
 
 
-@njit(cache=True, nogil=True, forceinline=True, fastmath=_MATH)
+@njit(cache=True, nogil=True, fastmath=_MATH)
 def through_cell(
     best: float,
     uk: float,
