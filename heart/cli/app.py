@@ -17,6 +17,7 @@ from heart.cli import ranks
 from heart.cli.cite import cite
 from heart.cli.failure import stop_on_signals, tell
 from heart.cli.mesh import mesh
+from heart.cli.report import report
 from heart.cli.run import run
 from heart.cli.schema import schema
 from heart.cli.validate import validate
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (validate, mesh, run, view, schema, cite):
+for command in (validate, mesh, run, report, view, schema, cite):
     app.command()(command)
 
 

@@ -13,6 +13,7 @@ from heart.cli import ranks
 from heart.cli.folder import MANIFEST, check_free, new_folder
 from heart.cli.validate import ScenarioArgument, SettingsOption
 
+RESULT = "result.npz"
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace the folder of an older run.")
 ]
@@ -29,6 +30,7 @@ def run(
 ) -> None:
     """Run a scenario: mesh the heart, screen the candidates, write report.html and qoi.json."""
     from heart.anatomy.case import load_case
+    from heart.core import records
     from heart.core.progress import Console, silent
     from heart.core.provenance import file_hash, manifest
     from heart.scenario.load import load_scenario, resolved_text
@@ -51,6 +53,7 @@ def run(
         if leader:
             (folder / "scenario.resolved.yaml").write_text(text, encoding="utf-8")
             write_outputs(result, folder, with_fields=loaded.scenario.output.fields)
+            records.save(folder / RESULT, result)
             record = manifest(
                 scenario=loaded.scenario.name,
                 kind=loaded.scenario.kind,
