@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from heart.anatomy.frames import VentricularFields, ventricular_fields
+from heart.anatomy.frames import VentricularFields, smooth_step, ventricular_fields
 from heart.anatomy.heart import FibreField, VentricularCoordinates
 from heart.anatomy.heart_mesh import HeartMesh
 from heart.core.errors import NonFiniteError
@@ -48,7 +48,6 @@ _LIMITS = {
     "beta_endo": BETA_ENDO,
     "beta_epi": BETA_EPI,
 }
-BLEND = (0.25, 0.75)
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,7 @@ def fibres(
     if not mesh.has_rv:
         return _checked(*left)
     right = _rotated(sample, _nodal_gradient(mesh, known.depth_rv), known.depth_rv, upward, angles)
-    share = np.clip((sample(known.chamber) - BLEND[0]) / (BLEND[1] - BLEND[0]), 0.0, 1.0)
-    share = share * share * (3.0 - 2.0 * share)
-    return _checked(*_blended(left, right, share))
+    return _checked(*_blended(left, right, smooth_step(sample(known.chamber))))
 
 
 def helix_angle(fibre: Float, outward: Float, upward: Float) -> Float:

@@ -24,6 +24,8 @@ Int = NDArray[np.integer]
 
 _PROFILE = "elliptic_gamg"
 _LEFT_RINGS = (Boundary.MITRAL, Boundary.AORTIC)
+_RIGHT_RINGS = (Boundary.TRICUSPID, Boundary.PULMONARY)
+BLEND = (0.25, 0.75)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class VentricularFields:
     depth_rv
         0 at the RV endocardium, 1 at the epicardium and the LV endocardium.
     apicobasal
-        0 on the apical line, 1 at the rings.
+        0 on the apical line, 1 at the rings of the ventricle.
     apex
         (j,) nodes of the apical line, epicardium first.
     """
@@ -62,8 +64,7 @@ def ventricular_fields(mesh: HeartMesh) -> VentricularFields:
     for tag in (Boundary.EPI, Boundary.LV_ENDO):
         if not (mesh.facet_tags == tag).any():
             raise MeshInputError(f"the mesh has no boundary {tag.name.lower()}")
-    rings = mesh.nodes_of(*RINGS)
-    if len(rings) == 0:
+    if len(mesh.nodes_of(*RINGS)) == 0:
         raise MeshInputError("the mesh has no base and no valve ring")
     space = P1Space(mesh.points, mesh.cells)
     stiffness = space.stiffness()
@@ -78,25 +79,46 @@ def ventricular_fields(mesh: HeartMesh) -> VentricularFields:
         depth_lv = _depth(mesh, space, stiffness, lv, epi, 1.0 - chamber)
     stiffness.destroy()
 
-    to_rings = distance(space, mesh.points, mesh.cells, rings)
-    left = left_rings(mesh, chamber)
-    to_left = (
-        to_rings if len(left) == len(rings) else distance(space, mesh.points, mesh.cells, left)
-    )
+    left, right = ring_nodes(mesh, chamber)
+    to_left = distance(space, mesh.points, mesh.cells, left)
     apex = apical_line(mesh, to_left, chamber)
     to_apex = distance(space, mesh.points, mesh.cells, apex)
-    apicobasal = to_apex / np.maximum(to_apex + to_rings, 1e-12)
-    apicobasal[rings], apicobasal[apex] = 1.0, 0.0
+    apicobasal = _ratio(to_apex, to_left)
+    if mesh.has_rv:
+        whole = np.array_equal(left, right)
+        to_right = to_left if whole else distance(space, mesh.points, mesh.cells, right)
+        share = smooth_step(chamber)
+        apicobasal = (1.0 - share) * apicobasal + share * _ratio(to_apex, to_right)
+    apicobasal[apex] = 0.0
     return VentricularFields(chamber, depth_lv, depth_rv, apicobasal, apex)
 
 
-def left_rings(mesh: HeartMesh, chamber: Float) -> Int:
-    """Return the nodes of the mitral and aortic rings, or of the base around the LV."""
-    left = mesh.nodes_of(*_LEFT_RINGS)
-    if len(left) == 0:
-        base = mesh.nodes_of(*RINGS)
-        left = base[chamber[base] < 0.5]
-    return left
+def ring_nodes(mesh: HeartMesh, chamber: Float) -> tuple[Int, Int]:
+    """Return the nodes where the LV and where the RV end.
+
+    Each ventricle has its own valves: the pulmonary valve lies far above the others, and what is
+    close to it in the LV wall is not therefore basal.  Where one plane cuts both ventricles it is
+    the base of both, and a ventricle without valves of its own ends at all rings there are.
+    """
+    rings = mesh.nodes_of(*RINGS)
+    base = mesh.nodes_of(Boundary.BASE)
+    left = np.union1d(mesh.nodes_of(*_LEFT_RINGS), base)
+    right = np.union1d(mesh.nodes_of(*_RIGHT_RINGS), base)
+    if (chamber[left] < 0.5).sum() == 0:
+        left = rings
+    if (chamber[right] >= 0.5).sum() == 0:
+        right = rings
+    return left, right
+
+
+def smooth_step(chamber: Float) -> Float:
+    """Return the share of the RV, 0 to 1, rising smoothly where the chambers join."""
+    share = np.clip((chamber - BLEND[0]) / (BLEND[1] - BLEND[0]), 0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)
+
+
+def _ratio(to_apex: Float, to_rings: Float) -> Float:
+    return to_apex / np.maximum(to_apex + to_rings, 1e-12)
 
 
 def _chamber(mesh: HeartMesh, space: P1Space, stiffness: object) -> Float:

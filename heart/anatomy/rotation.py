@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heart.anatomy.frames import VentricularFields, left_rings
+from heart.anatomy.frames import VentricularFields, ring_nodes
 from heart.anatomy.heart_mesh import Boundary, HeartMesh
 from heart.core.parameters import Parameter
 from heart.numerics import tetrahedra
@@ -84,10 +84,11 @@ def long_axis(mesh: HeartMesh, fields: VentricularFields) -> LongAxis:
     right-anterior in the scanner frame.
     """
     apex = mesh.points[fields.apex[-1]]
-    rings = left_rings(mesh, fields.chamber)
-    rings = np.intersect1d(rings, mesh.nodes_of(Boundary.LV_ENDO))
+    all_rings, _ = ring_nodes(mesh, fields.chamber)
+    all_rings = all_rings[fields.chamber[all_rings] < 0.5]
+    rings = np.intersect1d(all_rings, mesh.nodes_of(Boundary.LV_ENDO))
     if len(rings) == 0:
-        rings = left_rings(mesh, fields.chamber)
+        rings = all_rings
     up = mesh.points[rings].mean(axis=0) - apex
     length = float(np.linalg.norm(up))
     up /= length

@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from heart.anatomy import coordinates, idealised
+from heart.anatomy import aha, build, coordinates, idealised, rotation
+from heart.anatomy.case import load_case
 from heart.anatomy.frames import ventricular_fields
 from heart.anatomy.heart_mesh import RINGS, Boundary, Region
+from heart.anatomy.locate import CoordinateLocator
 from heart.core.errors import MeshInputError
+from heart.numerics import tetrahedra
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +108,27 @@ def test_missing_boundary_is_named():
     tags = np.where(mesh.facet_tags == Boundary.BASE, Boundary.EPI, mesh.facet_tags)
     with pytest.raises(MeshInputError, match="ring"):
         coordinates.compute(replace(mesh, facet_tags=tags))
+
+
+@pytest.mark.slow
+def test_segmented_heart_lies_as_in_a_chest(repo_root):
+    """Apex left-anterior-inferior, septum right-anterior, anterior wall up, all segments there."""
+    case = load_case(repo_root / "meshes" / "ct_four_chamber" / "case.yaml")
+    mesh = build.build_mesh(case, 3.0).mesh
+    fields = ventricular_fields(mesh)
+    axis = rotation.long_axis(mesh, fields)
+    assert (axis.up * [1.0, -1.0, 1.0] > 0.3).all()
+    assert (axis.septal[:2] > 0.3).all()
+    assert axis.anterior[2] > 0.6
+    c = coordinates.compute(mesh, fields)
+    segment = aha.segments(c)
+    volume = np.bincount(segment, tetrahedra.node_volumes(mesh.points, mesh.cells), 18)
+    assert (volume > 0.005 * volume.sum()).all()
+    assert mesh.points[segment == 1, 2].mean() > mesh.points[segment == 4, 2].mean() + 30.0
+    left = np.unique(mesh.cells[mesh.regions != Region.RV_WALL])
+    assert (c.chamber[left] == -1).mean() > 0.97
+    locator = CoordinateLocator(mesh, c)
+    own = mesh.points[mesh.cells].mean(axis=1)[(c.chamber[mesh.cells] < 0).all(axis=1)]
+    q = locator.coordinates_at(own)
+    back = locator.points_at(q.apicobasal, q.transmural, q.rotational, q.chamber)
+    assert (np.linalg.norm(back - own, axis=1) < 3.5).mean() > 0.985
