@@ -23,6 +23,7 @@ from heart.core.parameters import Parameter
 AffineChoice = Literal["auto", "qform", "sform"]
 LabelKey = int | str
 
+LARGEST_COORDINATE = 1e9
 LARGEST_IMAGE = 4 * 1024**3
 SHORTEST_HEART = Parameter(
     20.0, "mm", 0.0, 1000.0, "assumed", "an adult heart is 80 to 200 mm; below this a unit is wrong"
@@ -170,9 +171,9 @@ def to_labels(
 def check_affine(affine: NDArray[np.float64], *, where: str) -> None:
     """Refuse an affine that is not finite, singular or sheared."""
     columns = affine[:3, :3]
+    if not np.isfinite(affine).all() or np.abs(affine).max() > LARGEST_COORDINATE:
+        raise ImageError("the affine holds NaN, infinity or a number beyond 1e9", where=where)
     lengths = np.linalg.norm(columns, axis=0)
-    if not np.isfinite(affine).all():
-        raise ImageError("the affine holds NaN or infinity", where=where)
     if (lengths <= 0.0).any() or abs(np.linalg.det(columns)) < 1e-3 * lengths.prod():
         raise ImageError(
             "the affine is singular: voxel axes are zero or parallel",

@@ -29,6 +29,17 @@ BYTES = {
     "met_long": 8, "met_ulong": 8, "met_long_long": 8, "met_ulong_long": 8,
     "met_float": 4, "met_double": 8,
 }  # fmt: skip
+META_NUMBERS = {
+    "NDims": 1, "DimSize": 3, "ElementSpacing": 3, "ElementSize": 3, "Offset": 3, "Position": 3,
+    "Origin": 3, "TransformMatrix": 9, "Rotation": 9, "Orientation": 9, "CenterOfRotation": 3,
+}  # fmt: skip
+META_WORDS = {
+    "ObjectType": ("Image",),
+    "NDims": ("3",),
+    "BinaryData": ("True",),
+    "BinaryDataByteOrderMSB": ("True", "False"),
+}
+META_REQUIRED = ("DimSize", "ElementType", "ElementSpacing", "TransformMatrix", "Offset")
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -117,15 +128,45 @@ def _meta_header(start: bytes, where: str) -> tuple[dict[str, str], dict[str, in
     fields: dict[str, str] = {}
     for line in start[: match.start()].decode("utf-8", "replace").splitlines():
         name, _, value = line.partition("=")
-        fields[name.strip().lower()] = value.strip()
-    if int(fields.get("elementnumberofchannels", "1") or 1) != 1:
+        fields[name.strip()] = value.strip()
+    if len(fields.get("DimSize", "1 1 1").split()) != 3 or fields.get("NDims", "3") != "3":
+        raise ImageError(
+            f"the image has {len(fields.get('DimSize', '').split())} dimensions",
+            where=where,
+            expected="one three-dimensional label map",
+            fix="save a single phase or layer",
+        )
+    if fields.get("ElementNumberOfChannels", "1") != "1":
         raise ImageError("the image holds several values per voxel", where=where)
+    damaged = [key for key in META_REQUIRED if key not in fields]
+    damaged += [key for key, words in META_WORDS.items() if fields.get(key, "") not in words]
+    damaged += [
+        key
+        for key, count in META_NUMBERS.items()
+        if key in fields and not _are_numbers(fields[key], count)
+    ]
+    if damaged:
+        raise ImageError(
+            f"the header field {damaged[0]} is missing or damaged",
+            where=where,
+            fix="export the label map again, with its scanner geometry",
+        )
     renamed = {
-        "sizes": fields.get("dimsize", ""),
-        "type": fields.get("elementtype", ""),
-        "encoding": "gzip" if fields.get("compresseddata", "").lower() == "true" else "raw",
+        "sizes": fields["DimSize"],
+        "type": fields["ElementType"],
+        "encoding": "gzip" if fields.get("CompressedData", "") == "True" else "raw",
     }
+    if renamed["encoding"] == "gzip":
+        # Without the right length the reader prints "Uncompress failed" and goes on with noise.
+        renamed["compressed bytes"] = fields.get("CompressedDataSize", "")
     return renamed, {}, match.end()
+
+
+def _are_numbers(text: str, count: int) -> bool:
+    """Return whether `text` is `count` plain numbers."""
+    words = text.split()
+    number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+    return len(words) == count and all(number.fullmatch(word) for word in words)
 
 
 def _check_payload(path: Path, fields: dict[str, str], data_start: int, *, nrrd: bool) -> None:
@@ -151,12 +192,19 @@ def _check_payload(path: Path, fields: dict[str, str], data_start: int, *, nrrd:
     if encoding == "raw":
         found = path.stat().st_size - data_start
     elif encoding in ("gzip", "gz"):
+        stated = fields.get("compressed bytes")
+        if stated is not None and stated != str(path.stat().st_size - data_start):
+            raise ImageError(
+                "the file is truncated: its length is not the one that the header states",
+                where=where,
+                fix="copy or export it again",
+            )
         found = _unpacked_length(path, data_start, expected, wbits=31 if nrrd else 15)
     else:
         raise ImageError(
             "the encoding of the voxels is not supported", where=where, expected="raw or gzip"
         )
-    if found < expected:
+    if found != expected:
         raise ImageError(
             f"the file is truncated or damaged: {found} bytes of voxels",
             where=where,
@@ -166,17 +214,17 @@ def _check_payload(path: Path, fields: dict[str, str], data_start: int, *, nrrd:
 
 
 def _unpacked_length(path: Path, data_start: int, expected: int, *, wbits: int) -> int:
-    """Return how many bytes unpack without error, stopping at `expected`."""
+    """Return how many bytes unpack without error, stopping just beyond `expected`."""
     unpacker = zlib.decompressobj(wbits=wbits)
     total = 0
     with path.open("rb") as stream:
         stream.seek(data_start)
-        while total < expected and not unpacker.eof:
+        while total <= expected and not unpacker.eof:
             packed = unpacker.unconsumed_tail or stream.read(1 << 20)
             if not packed:
                 break
             try:
-                total += len(unpacker.decompress(packed, min(expected - total, 1 << 24)))
+                total += len(unpacker.decompress(packed, min(expected + 1 - total, 1 << 24)))
             except zlib.error:
                 break
     return total

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError, ImageDataError
+from nibabel.arrayproxy import ArrayProxy
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from heart.core.errors import ImageError, UnitError, UnsafeInputError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from heart.anatomy.image import AffineChoice
 
 HEADER_SIZES = (348, 540)
+TRANSFORM_CODES = range(1, 6)
 GZIP_MAGIC = b"\x1f\x8b"
 # Extensions of a NIfTI header and padding after the voxels are small; a bomb is not.
 LARGEST_OVERHEAD = 16 * 1024**2
@@ -50,7 +51,7 @@ def read(path: Path, choice: AffineChoice) -> tuple[NDArray[Any], NDArray[np.flo
             expected="one three-dimensional label map",
             fix="save a single phase or layer",
         )
-    size = check_size(shape, max(1, int(header["bitpix"]) // 8), where=where)
+    size = check_size(shape, _bytes_per_voxel(header, where), where=where)
     offset = int(header["vox_offset"])
     if not HEADER_SIZES[0] <= offset <= LARGEST_OVERHEAD:
         raise ImageError(f"the voxels are said to start at byte {offset}", where=where)
@@ -63,8 +64,7 @@ def read(path: Path, choice: AffineChoice) -> tuple[NDArray[Any], NDArray[np.flo
             expected=f"{expected} bytes",
             fix="copy or export it again",
         )
-    image = _image(content, where)
-    return np.asanyarray(image.dataobj), _affine(image.header, choice, where)
+    return _voxels(content, header, where), _affine(header, choice, where)
 
 
 def unpack(path: Path, limit: int) -> bytes:
@@ -147,6 +147,16 @@ def _check_zooms(header: Any, where: str) -> None:
         )
 
 
+def _bytes_per_voxel(header: Any, where: str) -> int:
+    """Return the size of the voxel type; the header's own `bitpix` is a claim, not a fact."""
+    try:
+        return max(1, int(header.get_data_dtype().itemsize))
+    except (KeyError, HeaderDataError) as error:
+        raise ImageError(
+            "the voxel type is unknown", where=where, expected="integer labels"
+        ) from error
+
+
 def _check_unit(header: Any, where: str) -> None:
     code = int(header["xyzt_units"]) & 0x07
     unit = {1: "metres", 3: "micrometres"}.get(code)
@@ -159,19 +169,15 @@ def _check_unit(header: Any, where: str) -> None:
         )
 
 
-def _image(content: bytes, where: str) -> Any:
-    kind = nibabel.Nifti1Image
-    if int.from_bytes(content[:4], "little") == 540 or int.from_bytes(content[:4], "big") == 540:
-        kind = nibabel.Nifti2Image
+def _voxels(content: bytes, header: Any, where: str) -> NDArray[Any]:
+    """Return the voxels, scaled where the header says so.
+
+    The array proxy is asked directly: nibabel's image classes would first "repair" the header and
+    log what they found in it.
+    """
     try:
-        return kind.from_bytes(content)
-    except (
-        ValueError,
-        EOFError,
-        HeaderDataError,
-        ImageDataError,
-        ImageFileError,
-    ) as error:
+        return np.asanyarray(ArrayProxy(io.BytesIO(content), header))
+    except (ValueError, OSError, OverflowError, HeaderDataError) as error:
         raise ImageError("the NIfTI header is damaged", where=where) from error
 
 
@@ -180,9 +186,9 @@ def _affine(header: Any, choice: AffineChoice, where: str) -> NDArray[np.float64
     from heart.anatomy.image import check_affine
 
     found: dict[str, NDArray[np.float64]] = {}
-    if int(header["qform_code"]) > 0:
+    if int(header["qform_code"]) in TRANSFORM_CODES:
         found["qform"] = _qform(header, where)
-    if int(header["sform_code"]) > 0:
+    if int(header["sform_code"]) in TRANSFORM_CODES:
         found["sform"] = np.asarray(header.get_sform(), dtype=np.float64)
     if choice != "auto" and choice not in found:
         raise ImageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy import ndimage
 
 from heart.anatomy.case import load_case
+from heart.anatomy.image import read_label_image
 from heart.anatomy.labels import Label
 from heart.anatomy.prepare import prepare
 from heart.core.errors import HeartError, ImageError, LabelError, UnitError, UnsafeInputError
@@ -200,8 +203,6 @@ def leaking(path: Path) -> None:
 
 
 def thin_wall(path: Path) -> None:
-    from scipy import ndimage
-
     voxels = phantom()
     cavity = voxels == Label.LV_CAVITY
     shell = ndimage.binary_dilation(cavity)
@@ -362,6 +363,43 @@ def test_bad_itk_image_is_one_clear_line(
         prepare(load_case(case_with(tmp_path, name)))
     assert words in caught.value.line()
     assert CANARY not in caught.value.line()
+    assert "".join(capfd.readouterr()) == ""
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nrrd", "a.mha"])
+def test_damaged_headers_never_surprise(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Random bytes in a header: an error of ours or the same voxels, and a silent terminal.
+
+    MetaImage without a valid CompressedDataSize is read as noise by its library; this found it.
+    """
+    if name == "a.nii":
+        save(tmp_path / name)
+        header_end = 348
+    else:
+        raw = itk_file(tmp_path / name)
+        header_end = raw.index(b"LOCAL") + 6 if name == "a.mha" else raw.index(b"\n\n")
+    good = (tmp_path / name).read_bytes()
+    sound = read_label_image(tmp_path / name)
+    rng = np.random.default_rng(20)
+    outcomes: Counter[str] = Counter()
+    for _ in range(150):
+        spoilt = bytearray(good)
+        for position in rng.integers(0, header_end, size=rng.integers(1, 4)):
+            spoilt[position] = rng.integers(0, 256)
+        (tmp_path / name).write_bytes(spoilt)
+        try:
+            image = read_label_image(tmp_path / name)
+        except HeartError:
+            outcomes["refused"] += 1
+        else:
+            outcomes["read"] += 1
+            if name == "a.mha":
+                assert np.bincount(image.voxels.ravel()).tolist() == (
+                    np.bincount(sound.voxels.ravel()).tolist()
+                )
+    assert min(outcomes["refused"], outcomes["read"]) > 0
     assert "".join(capfd.readouterr()) == ""
 
 
