@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from heart.anatomy.frames import VentricularFields, smooth_step, ventricular_fields
 from heart.anatomy.heart import FibreField, VentricularCoordinates
 from heart.anatomy.heart_mesh import HeartMesh
-from heart.core.errors import NonFiniteError
+from heart.core.errors import MeshInputError, NonFiniteError
 from heart.core.parameters import Parameter
 from heart.numerics import tetrahedra
 from heart.numerics.geodesic import unit
@@ -81,7 +81,8 @@ def fibres(
     Parameters
     ----------
     mesh, coordinates
-        The heart and its coordinates (n,).
+        The heart and its coordinates (n,).  Directions come from the continuous fields behind
+        the coordinates, which do not jump where the ventricles join.
     angles
         `FibreAngles`; the defaults when None.
     at
@@ -97,9 +98,16 @@ def fibres(
 
     Raises
     ------
+    MeshInputError
+        The coordinates are not of this mesh.
     NonFiniteError
         A direction is not finite: the mesh is degenerate there.
     """
+    if len(coordinates.transmural) != len(mesh.points):
+        raise MeshInputError(
+            f"{len(coordinates.transmural)} coordinates for {len(mesh.points)} nodes",
+            fix="compute the coordinates of this mesh",
+        )
     angles = FibreAngles() if angles is None else angles
     known = ventricular_fields(mesh) if continuous is None else continuous
     weights = np.full((1, 4), 0.25) if isinstance(at, str) else np.atleast_2d(at)
@@ -110,11 +118,14 @@ def fibres(
         values = np.einsum("qi,mi...->mq...", weights, nodal[mesh.cells])
         return values.reshape(-1, *nodal.shape[1:])
 
-    upward = _nodal_gradient(mesh, coordinates.apicobasal)
-    left = _rotated(sample, _nodal_gradient(mesh, known.depth_lv), known.depth_lv, upward, angles)
+    def ventricle(depth: Float, height: Float) -> tuple[Float, Float]:
+        outward, upward = _nodal_gradient(mesh, depth), _nodal_gradient(mesh, height)
+        return _rotated(sample(outward), sample(upward), sample(depth), angles)
+
+    left = ventricle(known.depth_lv, known.height_lv)
     if not mesh.has_rv:
         return _checked(*left)
-    right = _rotated(sample, _nodal_gradient(mesh, known.depth_rv), known.depth_rv, upward, angles)
+    right = ventricle(known.depth_rv, known.height_rv)
     return _checked(*_blended(left, right, smooth_step(sample(known.chamber))))
 
 
@@ -158,11 +169,11 @@ def _frame(outward: Float, upward: Float) -> tuple[Float, Float, Float]:
 
 
 def _rotated(
-    sample: object, outward: Float, depth: Float, upward: Float, angles: FibreAngles
+    outward: Float, upward: Float, depth: Float, angles: FibreAngles
 ) -> tuple[Float, Float]:
-    """Return fibre and sheet of one ventricle from its depth field."""
-    around, along, through = _frame(sample(outward), sample(upward))  # type: ignore[operator]
-    t = sample(depth)[:, None]  # type: ignore[operator]
+    """Return fibre and sheet (k, 3) of one ventricle: its frame rotated once by its depth."""
+    around, along, through = _frame(outward, upward)
+    t = depth[:, None]
     alpha = (1.0 - t) * angles.alpha_endo + t * angles.alpha_epi
     beta = (1.0 - t) * angles.beta_endo + t * angles.beta_epi
     fibre = np.cos(alpha) * around + np.sin(alpha) * along

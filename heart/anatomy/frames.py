@@ -40,8 +40,10 @@ class VentricularFields:
         0 at the LV endocardium, 1 at the epicardium and the RV endocardium.
     depth_rv
         0 at the RV endocardium, 1 at the epicardium and the LV endocardium.
+    height_lv, height_rv
+        0 on the apical line, 1 at the rings of the ventricle that it is named after.
     apicobasal
-        0 on the apical line, 1 at the rings of the ventricle.
+        The height of the own ventricle, blended where they join.
     apex
         (j,) nodes of the apical line, epicardium first.
     """
@@ -49,6 +51,8 @@ class VentricularFields:
     chamber: Float
     depth_lv: Float
     depth_rv: Float
+    height_lv: Float
+    height_rv: Float
     apicobasal: Float
     apex: Int
 
@@ -83,14 +87,13 @@ def ventricular_fields(mesh: HeartMesh) -> VentricularFields:
     to_left = distance(space, mesh.points, mesh.cells, left)
     apex = apical_line(mesh, to_left, chamber)
     to_apex = distance(space, mesh.points, mesh.cells, apex)
-    apicobasal = _ratio(to_apex, to_left)
-    if mesh.has_rv:
-        whole = np.array_equal(left, right)
-        to_right = to_left if whole else distance(space, mesh.points, mesh.cells, right)
-        share = smooth_step(chamber)
-        apicobasal = (1.0 - share) * apicobasal + share * _ratio(to_apex, to_right)
+    height_lv = height_rv = _ratio(to_apex, to_left)
+    if mesh.has_rv and not np.array_equal(left, right):
+        height_rv = _ratio(to_apex, distance(space, mesh.points, mesh.cells, right))
+    share = smooth_step(chamber)
+    apicobasal = (1.0 - share) * height_lv + share * height_rv
     apicobasal[apex] = 0.0
-    return VentricularFields(chamber, depth_lv, depth_rv, apicobasal, apex)
+    return VentricularFields(chamber, depth_lv, depth_rv, height_lv, height_rv, apicobasal, apex)
 
 
 def ring_nodes(mesh: HeartMesh, chamber: Float) -> tuple[Int, Int]:
