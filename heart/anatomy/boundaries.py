@@ -8,6 +8,8 @@ endocardia are bounded by rings only, because the coordinates are solved between
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -45,12 +47,31 @@ def named(surface: Surface, valves: list[Valve], plane: Plane | None) -> Surface
         An endocardium has no rim: nothing opens that cavity.
     """
     tags = joined(surface.triangles, surface.tags)
-    if plane is not None:
-        tags = _based(surface, tags, plane)
-    else:
-        tags = _ringed(surface, tags, valves)
-    tags = _sealed(surface, tags, valves)
+    tags = _based(surface, tags, plane) if plane is not None else _ringed(surface, tags, valves)
+    return sealed(surface, tags, {v.ring: v.faces for v in valves})
+
+
+def sealed(surface: Surface, tags: Int, rings: Mapping[Boundary, Float]) -> Surface:
+    """Return the surface with tags of one patch each, no endocardium touching the epicardium.
+
+    Parameters
+    ----------
+    surface
+        Points and triangles.
+    tags
+        (k,) `Boundary` of each triangle, as good as is known.
+    rings
+        Points (j, 3) on or near each ring: a facet between is given to the nearest.
+
+    Raises
+    ------
+    MeshingError
+        An endocardium has no rim, or a name is left with several patches.
+    """
     tags = joined(surface.triangles, tags)
+    tags = _sealed(surface, tags, rings)
+    tags = joined(surface.triangles, tags)
+    tags = _sealed(surface, tags, rings)
     check(surface.triangles, tags)
     return Surface(surface.points, surface.triangles, tags)
 
@@ -101,17 +122,17 @@ def _facets(surface: Surface) -> tuple[Float, Float, float]:
     return corners.mean(axis=1), normal, float(np.sqrt(size.mean() * 4.0 / np.sqrt(3.0)))
 
 
-def _sealed(surface: Surface, tags: Int, valves: list[Valve]) -> Int:
+def _sealed(surface: Surface, tags: Int, rings: Mapping[Boundary, Float]) -> Int:
     """Give facets outside that touch an endocardium at a node to the nearest ring.
 
-    Two rows where the rim is met: with one, a node may belong to an endocardium, a ring and the
-    epicardium at once, and a coordinate would have to be 0 and 1 there.
+    A node may not belong to an endocardium and the epicardium at once: a coordinate would have to
+    be 0 and 1 there.
     """
     centre = surface.points[surface.triangles].mean(axis=1)
     result = tags.copy()
-    faces = [v.faces for v in valves]
-    names = np.array([v.ring for v in valves])
-    owner = np.repeat(np.arange(len(valves)), [len(f) for f in faces])
+    faces = list(rings.values())
+    owner = np.repeat(np.arange(len(rings)), [len(f) for f in faces])
+    names = np.array(list(rings))
     tree = cKDTree(np.concatenate(faces))
     endo = np.isin(result, (Boundary.LV_ENDO, Boundary.RV_ENDO))
     touched = np.zeros(len(surface.points), bool)

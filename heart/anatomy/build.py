@@ -12,12 +12,12 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from heart.anatomy import aha, coordinates, idealised, quality, regions, tetrahedralise, valves
-from heart.anatomy.boundaries import named
+from heart.anatomy.boundaries import named, sealed
 from heart.anatomy.case import Case, IdealisedSource, ImageSource
 from heart.anatomy.fibres import FibreAngles, fibres
 from heart.anatomy.frames import ventricular_fields
 from heart.anatomy.heart import FibreField, Heart, VentricularCoordinates
-from heart.anatomy.heart_mesh import HeartMesh
+from heart.anatomy.heart_mesh import RINGS, HeartMesh
 from heart.anatomy.implicit import wall_function
 from heart.anatomy.labels import LabelVolume
 from heart.anatomy.prepare import prepare
@@ -169,7 +169,7 @@ def _mesh_arrays(
     else:
         with telemetry.step("Surface"):
             fine, changes = read_surface(case)
-            surface = remeshed(fine, edge)
+            surface = from_surface(fine, edge)
     with telemetry.step("Tetrahedra"):
         points, cells, facets, tags = tetrahedralise.tetrahedralised(surface, edge, mesher)
     mesh = HeartMesh(
@@ -191,6 +191,14 @@ def from_labels(
     found, plane = valves.openings(labels, plane)
     fine, changes = contour(wall_function(labels, found, plane))
     return named(remeshed(fine, edge), found, plane), changes
+
+
+def from_surface(fine: Surface, edge: float) -> Surface:
+    """Return a surface given by the user at the target edge, with its names made whole."""
+    coarse = remeshed(fine, edge)
+    centre = fine.points[fine.triangles].mean(axis=1)
+    rings = {ring: centre[fine.tags == ring] for ring in RINGS if (fine.tags == ring).any()}
+    return sealed(coarse, coarse.tags, rings)
 
 
 def _packed(

@@ -59,7 +59,7 @@ def remeshed(surface: Surface, edge: float) -> Surface:
             f"the surface has parts thinner than the edge length {edge:g} mm ({faults} edges)",
             fix="use a shorter edge length",
         )
-    cell, points = fine.find_closest_cell(points, return_closest_point=True)
+    _, points = fine.find_closest_cell(points, return_closest_point=True)
     middle, _ = fine.find_closest_cell(points[triangles].mean(axis=1), return_closest_point=True)
     return Surface(np.asarray(points), triangles, surface.tags[middle])
 
