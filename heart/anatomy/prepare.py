@@ -70,7 +70,9 @@ def prepare(case: Case, *, telemetry: Telemetry | None = None) -> PreparedLabels
     with telemetry.step("Repairing the label map"):
         labels, plane = drawn, given
         if case.repair.slices == "auto":
-            labels, found, made = interpolate_slices(drawn, plane=given)
+            labels, found, made = interpolate_slices(
+                drawn, plane=given, align=case.repair.align_slices
+            )
             plane, lines = given or found, lines + made
         elif given is None:
             plane = basal_plane(drawn)

@@ -36,6 +36,9 @@ class Repair(Section):
         Diameter of the largest hole in a wall that is closed; above it the map is refused.
     slices
         Whether shapes are interpolated between slices: when the spacing asks for it, or not.
+    align_slices
+        Whether slices of a stack are first moved onto a smooth axis, against breath-holds of
+        different depth. It moves what was drawn, so it is done only when asked for.
     """
 
     keep_largest: bool = True
@@ -48,6 +51,7 @@ class Repair(Section):
         Quantity("mm", 0.0, 60.0, source="assumed", note="Diameter; a mitral ring has 35 mm"),
     ] = 35.0
     slices: Literal["auto", "keep"] = "auto"
+    align_slices: bool = False
 
 
 class Patient(Section):

@@ -43,6 +43,9 @@ LARGEST_SHIFT = Parameter(
     8.0, "mm", 0.0, 20.0, "assumed",
     "centroids of adjacent slices are aligned up to this; beyond it the shapes differ",
 )  # fmt: skip
+ALIGNED = Parameter(
+    1.5, "mm", 0.2, 5.0, "assumed", "a centre this far from the axis counts half in its fit"
+)
 VENTRICLES = (Label.LV_CAVITY, Label.RV_CAVITY, *LV_MUSCLE, Label.RV_WALL)
 BEHIND_VALVES = (Label.LEFT_ATRIUM, Label.AORTA, Label.RIGHT_ATRIUM, Label.PULMONARY_ARTERY)
 
@@ -57,7 +60,7 @@ class _Stack:
 
 
 def interpolate_slices(
-    volume: LabelVolume, *, plane: Plane | None = None
+    volume: LabelVolume, *, plane: Plane | None = None, align: bool = False
 ) -> tuple[LabelVolume, Plane | None, list[str]]:
     """Interpolate the shapes of a stack of thick slices; other maps come back unchanged.
 
@@ -67,6 +70,8 @@ def interpolate_slices(
         Canonical labels as drawn, a stack along one voxel axis.
     plane
         Basal plane given by the case; otherwise it is found where it is needed.
+    align
+        Whether slices are moved onto a smooth axis first.
 
     Returns
     -------
@@ -92,6 +97,9 @@ def interpolate_slices(
             expected="at least 3",
             fix="segment every slice from base to apex",
         )
+    moves: list[str] = []
+    if align:
+        stack, moves = _aligned(stack)
     parts = max(1, round(stack.spacing[2] / _target(stack.spacing)))
     low = -int(np.ceil((CAP.value * stack.spacing[2] + 20.0) / stack.spacing[2]))
     count = (stack.voxels.shape[2] + 1 - low) * parts
@@ -106,8 +114,9 @@ def interpolate_slices(
     filled = _cropped(LabelVolume(turned.astype(np.uint8), affine))
     plane = plane or basal_plane(volume)
     lines = [
+        *moves,
         f"{int(cavity.sum())} slices {stack.spacing[2]:.1f} mm apart: shapes interpolated to "
-        f"{stack.spacing[2] / parts:.2f} mm, apex closed by a rounded cap (assumed)"
+        f"{stack.spacing[2] / parts:.2f} mm, apex closed by a rounded cap (assumed)",
     ]
     missed = int(np.ptp(np.flatnonzero(cavity))) + 1 - int(cavity.sum())
     if missed:
@@ -164,6 +173,32 @@ def _oriented(volume: LabelVolume) -> _Stack:
         flip[2, 3] = voxels.shape[2] - 1
         voxels, to_volume = voxels[..., ::-1], to_volume @ flip
     return _Stack(voxels, volume.spacing[order], to_volume)
+
+
+def _aligned(stack: _Stack) -> tuple[_Stack, list[str]]:
+    """Move slices by whole pixels so that the centres of the LV lie on a parabola.
+
+    The parabola is fitted robustly (each slice weighted by how well it agrees), because one
+    breath-hold that went wrong must not bend the axis of the others.
+    """
+    body = np.isin(stack.voxels, (Label.LV_CAVITY, *LV_MUSCLE))
+    levels = np.flatnonzero(body.any(axis=(0, 1)))
+    if len(levels) < 5:
+        return stack, []
+    centres = np.array([np.argwhere(body[..., k]).mean(axis=0) for k in levels])
+    weights = np.ones(len(levels))
+    residual = np.zeros_like(centres)
+    for _ in range(5):
+        fit = np.polynomial.polynomial.polyfit(levels, centres, 2, w=np.sqrt(weights))
+        residual = centres - np.polynomial.polynomial.polyval(levels, fit).T
+        weights = 1.0 / (1.0 + (residual * stack.spacing[:2] / ALIGNED.value) ** 2).sum(axis=1)
+    moved = stack.voxels.copy()
+    steps = -np.rint(residual).astype(int)
+    for level, step in zip(levels, steps, strict=True):
+        moved[..., level] = ndimage.shift(stack.voxels[..., level], step, order=0)
+    largest = float(np.linalg.norm(steps * stack.spacing[:2], axis=1).max())
+    lines = [f"slices moved onto a smooth axis, by up to {largest:.1f} mm"] if largest else []
+    return _Stack(moved, stack.spacing, stack.to_volume), lines
 
 
 def _base_is_low(voxels: Voxels) -> bool:
