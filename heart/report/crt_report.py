@@ -15,8 +15,9 @@ from heart.report.crt_page import page
 from heart.report.offscreen import plotter as new_plotter
 from heart.report.views import look
 from heart.study.crt.result import CrtResult
+from heart.therapy.sites import Kind
 
-NAMES = {"normal": "healthy conduction", "baseline": "before", "best": "first in ranking"}
+EPICARDIAL = (Kind.LV_EPICARDIUM, Kind.VEIN, Kind.EXPLICIT)
 
 
 def write_report(result: CrtResult, run_dir: Path, *, telemetry: Telemetry | None = None) -> Path:
@@ -77,6 +78,7 @@ def marks(result: CrtResult) -> scene.SiteMarks:
         title="BIVAT-90 gained (ms)",
         best=shown.index(row.site),
         partner=partner,
+        epicardial=np.array([result.sites[k].kind in EPICARDIAL for k in shown]),
     )
 
 
@@ -141,9 +143,10 @@ def _scenes(result: CrtResult) -> list[dict[str, str]]:
             continue
         plotter = new_plotter((900, 700))
         if state is None:
-            heart = scene.surface(mesh)
-            scene.add_wall(plotter, heart)
-            scene.add_sites(plotter, marks(result), bar=True)
+            sites = marks(result)
+            heart = scene.surface(mesh, {"benefit": scene.between_sites(mesh, sites)})
+            scene.add_wall(plotter, heart, scene.reach_of(sites.values))
+            scene.add_sites(plotter, sites, bar=True)
         else:
             field = result.activation[state]
             heart = scene.surface(mesh, {"activation": np.where(np.isfinite(field), field, np.nan)})

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyvista as pv
 
 from heart.anatomy.heart_mesh import Boundary, HeartMesh
-from heart.report import theme
-from heart.report.offscreen import plotter as new_plotter
+from heart.report.panels import compose, render
 from heart.report.scene import surface
 from heart.report.views import look
 
+BASE = "from the base"
 COLOURS: dict[Boundary, str] = {
     Boundary.EPI: "#e8dcd4",
     Boundary.LV_ENDO: "#d7504d",
@@ -40,31 +42,28 @@ def write(path: Path, mesh: HeartMesh) -> Path:
     """Draw the boundaries of `mesh` from the front, from behind and from the base to a PNG."""
     whole = surface(mesh)
     present = [tag for tag in Boundary if (mesh.facet_tags == tag).any()]
-    picture = new_plotter((1740, 600), (1, 3))
-    for column, view in enumerate(("AP", "Left posterior", "base")):
-        picture.subplot(0, column)
+
+    def draw(plotter: Any, view: str) -> None:
         for tag in present:
-            part = whole.extract_cells(np.flatnonzero(mesh.facet_tags == tag))
-            picture.add_mesh(
-                part,
+            plotter.add_mesh(
+                whole.extract_cells(np.flatnonzero(mesh.facet_tags == tag)),
                 color=COLOURS[tag],
                 show_edges=True,
                 edge_color="#7d7670",
                 line_width=0.4,
                 edge_opacity=0.35,
+                ambient=0.3,
+                diffuse=0.75,
             )
-        if view == "base":
-            _from_base(picture, mesh, whole)
+        if view == BASE:
+            _from_base(plotter, mesh, whole)
         else:
-            look(picture, view, whole.bounds)
-        label = "from the base" if view == "base" else view
-        picture.add_text(label, font_size=11, color=theme.INK, position="upper_left")
-    entries = [[name(tag), COLOURS[tag]] for tag in present]
-    picture.subplot(0, 2)
-    picture.add_legend(entries, bcolor=None, face="circle", size=(0.3, 0.04 * len(entries) + 0.02))
-    picture.screenshot(str(path))
-    picture.close()
-    return path
+            look(plotter, view, whole.bounds)
+
+    views = ("AP", "Left posterior", BASE)
+    images = [[render(partial(draw, view=view)) for view in views]]
+    legend = [(name(tag), COLOURS[tag]) for tag in present]
+    return compose(path, images, columns=views, legend=legend)
 
 
 def _from_base(picture: pv.Plotter, mesh: HeartMesh, whole: pv.PolyData) -> None:
@@ -76,5 +75,5 @@ def _from_base(picture: pv.Plotter, mesh: HeartMesh, whole: pv.PolyData) -> None
     size = whole.length
     picture.camera_position = [tuple(centre + 2 * size * direction), tuple(centre), (0, 1, 0)]
     picture.camera.parallel_projection = True
-    picture.camera.parallel_scale = 0.42 * size
+    picture.camera.parallel_scale = 0.36 * size
     picture.reset_camera_clipping_range()

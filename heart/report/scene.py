@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
 
-from heart.anatomy.heart_mesh import HeartMesh
+from heart.anatomy.heart_mesh import Boundary, HeartMesh
 from heart.report import theme
-from heart.report.offscreen import plotter as new_plotter
+from heart.report.panels import ColourBar, compose, render
 from heart.report.views import look
 
 Float = NDArray[np.floating]
@@ -35,6 +36,8 @@ class SiteMarks:
         Index of the best site.
     partner
         (3,) position of the other lead (the RV lead), or None.
+    epicardial
+        (s,) which sites lie on the LV epicardium; the surface is coloured between those.
     """
 
     points: Float
@@ -42,6 +45,28 @@ class SiteMarks:
     title: str
     best: int
     partner: Float | None = None
+    epicardial: NDArray[np.bool_] | None = None
+
+
+REACH = 18.0
+"""mm from the nearest site up to which the benefit between sites is interpolated."""
+
+
+def between_sites(mesh: HeartMesh, sites: SiteMarks) -> Float:
+    """Return the value of the epicardial sites interpolated on the epicardium, NaN elsewhere."""
+    field = np.full(len(mesh.points), np.nan)
+    use = np.isfinite(sites.values)
+    if sites.epicardial is not None:
+        use &= sites.epicardial
+    if not use.any():
+        return field
+    nodes = mesh.nodes_of(Boundary.EPI)
+    gap = np.linalg.norm(mesh.points[nodes][:, None] - sites.points[use], axis=2)
+    weight = 1.0 / (gap**3 + 1.0)
+    near = gap.min(axis=1) < REACH
+    value = weight @ sites.values[use] / weight.sum(axis=1)
+    field[nodes[near]] = value[near]
+    return field
 
 
 def surface(mesh: HeartMesh, fields: Mapping[str, NDArray[Any]] | None = None) -> pv.PolyData:
@@ -69,8 +94,9 @@ def add_activation(
         clim=(low, high),
         smooth_shading=True,
         interpolate_before_map=True,
-        specular=0.15,
-        ambient=0.25,
+        specular=0.1,
+        ambient=0.35,
+        diffuse=0.75,
         nan_color=theme.TISSUE,
         show_scalar_bar=bar,
         scalar_bar_args=_bar("activation (ms)"),
@@ -86,8 +112,12 @@ def add_sites(plotter: pv.Plotter, sites: SiteMarks, *, bar: bool, radius: float
     if finite.any():
         cloud = pv.PolyData(sites.points[finite])
         cloud.point_data[sites.title] = sites.values[finite]
-        balls: Any = cloud.glyph(geom=pv.Sphere(radius=radius), scale=False, orient=False)
-        reach = max(float(np.abs(sites.values[finite]).max()), 1e-9)
+        balls: Any = cloud.glyph(
+            geom=pv.Sphere(radius=radius, theta_resolution=16, phi_resolution=12),
+            scale=False,
+            orient=False,
+        )
+        reach = reach_of(sites.values)
         plotter.add_mesh(
             balls,
             scalars=sites.title,
@@ -103,16 +133,27 @@ def add_sites(plotter: pv.Plotter, sites: SiteMarks, *, bar: bool, radius: float
         )
         plotter.add_mesh(lost, color=theme.MUTED)
     best = pv.Sphere(radius=1.75 * radius, center=sites.points[sites.best])
-    plotter.add_mesh(best, color="#d7191c", smooth_shading=True, specular=0.4)
+    plotter.add_mesh(best, color=theme.BEST, smooth_shading=True, specular=0.4)
     if sites.partner is not None:
         partner = pv.Sphere(radius=1.5 * radius, center=sites.partner)
         plotter.add_mesh(partner, color=theme.INK, smooth_shading=True, specular=0.4)
 
 
-def add_wall(plotter: pv.Plotter, heart: pv.PolyData, opacity: float = 1.0) -> None:
-    """Add the heart as plain tissue."""
+def add_wall(plotter: pv.Plotter, heart: pv.PolyData, reach: float = 0.0) -> None:
+    """Add the heart as tissue, coloured by its field ``benefit`` where it has one."""
+    coloured = "benefit" in heart.point_data and reach > 0.0
     plotter.add_mesh(
-        heart, color=theme.TISSUE, smooth_shading=True, specular=0.1, ambient=0.2, opacity=opacity
+        heart,
+        color=None if coloured else theme.TISSUE,
+        scalars="benefit" if coloured else None,
+        cmap=theme.BENEFIT_MAP if coloured else None,
+        clim=(-reach, reach) if coloured else None,
+        nan_color=theme.TISSUE,
+        show_scalar_bar=False,
+        smooth_shading=True,
+        specular=0.1,
+        ambient=0.3,
+        diffuse=0.75,
     )
 
 
@@ -122,27 +163,26 @@ def write_activation(
     maps: Mapping[str, Float],
     *,
     leads: Mapping[str, Float] | None = None,
-    views: Sequence[str] = ("AP", "LAO 45°", "Left posterior"),
+    views: Sequence[str] = ("AP", "Left lateral", "Left posterior"),
 ) -> Path:
     """Draw activation maps (rows, one colour scale) from several views (columns) to a PNG."""
     values = [field[np.isfinite(field)] for field in maps.values()]
     limits = (min(float(v.min()) for v in values), max(float(v.max()) for v in values))
-    picture = new_plotter((560 * len(views), 480 * len(maps)), (len(maps), len(views)))
-    for row, (name, field) in enumerate(maps.items()):
+    images = []
+    for name, field in maps.items():
         heart = surface(mesh, {"activation": np.where(np.isfinite(field), field, np.nan)})
-        for column, view in enumerate(views):
-            picture.subplot(row, column)
-            last = row == len(maps) - 1 and column == len(views) - 1
-            add_activation(picture, heart, limits, bar=last)
-            points = (leads or {}).get(name)
-            for point in points if points is not None else ():
-                picture.add_mesh(pv.Sphere(radius=3.5, center=point), color=theme.INK)
-            title = f"{name}\n{view}" if column == 0 else f"\n{view}"
-            picture.add_text(title, font_size=11, color=theme.INK, position="upper_left")
-            look(picture, view, heart.bounds)
-    picture.screenshot(str(path))
-    picture.close()
-    return path
+        points = (leads or {}).get(name, np.zeros((0, 3)))
+
+        def draw(plotter: Any, view: str, heart: pv.PolyData = heart, at: Float = points) -> None:
+            add_activation(plotter, heart, limits, bar=False)
+            for point in at:
+                plotter.add_mesh(pv.Sphere(radius=3.5, center=point), color=theme.INK)
+            look(plotter, view, heart.bounds)
+
+        images.append([render(partial(draw, view=view)) for view in views])
+    low, high, count = theme.bands(*limits)
+    bar = ColourBar("activation time (ms)", low, high, theme.ACTIVATION_MAP, count)
+    return compose(path, images, columns=views, rows=list(maps), bar=bar)
 
 
 def write_lead_map(
@@ -150,20 +190,31 @@ def write_lead_map(
     mesh: HeartMesh,
     sites: SiteMarks,
     *,
-    views: Sequence[str] = ("LAO 45°", "Left lateral", "Left posterior"),
+    views: Sequence[str] = ("AP", "Left lateral", "Left posterior"),
 ) -> Path:
     """Draw the candidate sites on the heart from several views to a PNG."""
-    heart = surface(mesh)
-    picture = new_plotter((640 * len(views), 620), (1, len(views)))
-    for column, view in enumerate(views):
-        picture.subplot(0, column)
-        add_wall(picture, heart)
-        add_sites(picture, sites, bar=column == len(views) - 1)
-        picture.add_text(view, font_size=11, color=theme.INK, position="upper_left")
-        look(picture, view, heart.bounds)
-    picture.screenshot(str(path))
-    picture.close()
-    return path
+    reach = reach_of(sites.values)
+    heart = surface(mesh, {"benefit": between_sites(mesh, sites)})
+
+    def draw(plotter: Any, view: str) -> None:
+        add_wall(plotter, heart, reach)
+        add_sites(plotter, sites, bar=False)
+        look(plotter, view, heart.bounds)
+
+    images = [[render(partial(draw, view=view)) for view in views]]
+    bar = ColourBar(sites.title, -reach, reach, theme.BENEFIT_MAP)
+    legend = [("best lead on the LV", theme.BEST)]
+    if sites.partner is not None:
+        legend.append(("RV lead (inside)", theme.INK))
+    if not np.isfinite(sites.values).all():
+        legend.append(("does not capture", theme.MUTED))
+    return compose(path, images, columns=views, bar=bar, legend=legend)
+
+
+def reach_of(values: Float) -> float:
+    """Return the largest magnitude among finite values, at least 1."""
+    finite = np.abs(values[np.isfinite(values)])
+    return max(float(finite.max()) if finite.size else 0.0, 1.0)
 
 
 def _bar(title: str) -> dict[str, Any]:

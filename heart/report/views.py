@@ -31,5 +31,5 @@ def look(plotter: pv.Plotter, view: str, bounds: tuple[float, ...], zoom: float 
     position = centre + VIEWS[view] * size * 2.0
     plotter.camera_position = [tuple(position), tuple(centre), SUPERIOR]
     plotter.camera.parallel_projection = True
-    plotter.camera.parallel_scale = 0.42 * size / zoom
+    plotter.camera.parallel_scale = 0.34 * size / zoom
     plotter.reset_camera_clipping_range()
