@@ -23,7 +23,7 @@ PARAMETERS: dict[str, Parameter] = {
         25.0, "mV", 5.0, 40.0, "assumed", "between the peak near 39 mV and the end of the plateau"
     ),
     "upstroke": Parameter(2.0, "ms", 0.5, 6.0, "assumed", "10 to 90 % of the upstroke"),
-    "downstroke": Parameter(60.0, "ms", 10.0, 120.0, "assumed", "10 to 90 % of repolarisation"),
+    "downstroke": Parameter(80.0, "ms", 10.0, 150.0, "assumed", "10 to 90 % of repolarisation"),
 }
 
 DURATION: dict[str, Parameter] = {
@@ -31,10 +31,10 @@ DURATION: dict[str, Parameter] = {
         300.0, "ms", 150.0, 500.0, "TenTusscher2006", "APD90 of the basal endocardium at 1 Hz"
     ),
     "transmural": Parameter(
-        40.0, "ms", 0.0, 100.0, "assumed", "endocardial less epicardial APD90; makes T upright"
+        20.0, "ms", 0.0, 100.0, "assumed", "endocardial less epicardial APD90; makes T upright"
     ),
     "apicobasal": Parameter(
-        20.0, "ms", -60.0, 80.0, "assumed", "basal less apical APD90; makes T upright"
+        10.0, "ms", -60.0, 80.0, "assumed", "basal less apical APD90; makes T upright"
     ),
 }
 

@@ -1,8 +1,8 @@
 """Electrical conductivities of heart and torso: one set, each value with its range and source.
 
-The intracellular tensor makes the source, the bulk values make the volume conductor. The torso
-uses an isotropic bulk value for muscle: its anisotropy changes the ECG far less than that of the
-intracellular space does, and it would need fibres on the torso mesh.
+The intracellular tensor makes the source, the bulk values make the volume conductor. The bulk of
+muscle is anisotropic too: with an isotropic one the part of the wave that runs along the fibres
+would be exaggerated against the part that crosses the wall.
 """
 
 from __future__ import annotations
@@ -58,6 +58,12 @@ class Conductivities:
         along = self.intracellular_fibre + self.extracellular_fibre
         across = self.intracellular_cross + self.extracellular_cross
         return (along + 2.0 * across) / 3.0
+
+    @property
+    def contrast(self) -> float:
+        """Bulk conductivity of muscle along the fibre less that across it."""
+        along = self.intracellular_fibre + self.extracellular_fibre
+        return along - self.intracellular_cross - self.extracellular_cross
 
     def intracellular(self, fibre: Float, tissue: NDArray[np.integer] | None = None) -> Float:
         """Return σ_i per cell, (m, 3, 3), for unit fibres (m, 3); zero in the scar's core."""

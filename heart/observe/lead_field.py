@@ -29,6 +29,7 @@ from heart.observe.embedding import embed
 from heart.observe.leads import ELECTRODES, LEAD_MATRIX
 from heart.observe.skin import Skin
 from heart.observe.torso import Torso
+from heart.observe.torso_tissue import fibre_anisotropy
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer]
@@ -73,7 +74,12 @@ def source_weights(points: Float, cells: Int, sigma: Float, fields: Float) -> Fl
 
 
 def electrode_fields(
-    torso: Torso, positions: Float, space: P1Space | None = None, *, on_skin: bool = True
+    torso: Torso,
+    positions: Float,
+    space: P1Space | None = None,
+    *,
+    on_skin: bool = True,
+    conductivity: Float | None = None,
 ) -> Float:
     """Solve the lead field of each electrode position.
 
@@ -87,6 +93,8 @@ def electrode_fields(
         P1 space of the torso when it exists already.
     on_skin
         Project the positions onto the skin; otherwise they are points inside the torso.
+    conductivity
+        (m,) or (m, 3, 3) mS/mm; the torso's own when None.
 
     Returns
     -------
@@ -115,11 +123,20 @@ def electrode_fields(
         current = np.full(space.nodes, -1.0 / space.nodes)
         np.add.at(current, node, share)
         loads.append(space.vector(current))
-    matrix = space.stiffness(torso.conductivity)
+    matrix = space.stiffness(torso.conductivity if conductivity is None else conductivity)
     fields = space.solve_neumann(matrix, loads)
     for thing in (matrix, *loads):
         thing.destroy()
     return np.array(fields)
+
+
+def bulk_conductivity(torso: Torso, heart: Heart, conductivities: Conductivities) -> Float:
+    """Return the conductivity of the torso's cells, (m,) or with fibres (m, 3, 3), in mS/mm."""
+    if not torso.fibrous:
+        return torso.conductivity
+    mesh = heart.mesh
+    shape = fibre_anisotropy(torso.points, torso.cells, mesh, heart.fibres.fibre)
+    return torso.conductivity[:, None, None] * np.eye(3) + conductivities.contrast * shape
 
 
 def lead_fields(
@@ -165,7 +182,8 @@ def lead_fields(
     space = P1Space(torso.points, torso.cells)
     sigma = chosen.intracellular(heart.fibres.fibre, mesh.tissue)
     positions = np.concatenate([item.positions[USED] for item in sets])
-    fields = where.interpolate(electrode_fields(torso, positions, space))
+    bulk = bulk_conductivity(torso, heart, chosen)
+    fields = where.interpolate(electrode_fields(torso, positions, space, conductivity=bulk))
     result = []
     for item, nine in zip(sets, fields.reshape(len(sets), len(USED), -1), strict=True):
         weights = source_weights(mesh.points, mesh.cells, sigma, LEAD_MATRIX[:, USED] @ nine)

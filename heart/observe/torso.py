@@ -83,11 +83,14 @@ class Torso:
     points, cells
         (n, 3) mm and (m, 4).
     conductivity
-        (m,) mS/mm, isotropic.
+        (m,) mS/mm, isotropic; for muscle a third of the trace.
     electrodes
         Ten electrodes on the skin.
     description
         One line for the report.
+    fibrous
+        Whether muscle conducts better along its fibres, which the lead field then takes from the
+        heart; not so where the conductivity was given by the user.
     """
 
     points: Float
@@ -95,6 +98,7 @@ class Torso:
     conductivity: Float
     electrodes: Electrodes
     description: str = field(default="torso mesh as given")
+    fibrous: bool = False
 
     def __post_init__(self) -> None:
         if self.conductivity.shape != (len(self.cells),) or not (self.conductivity > 0).all():
@@ -225,7 +229,7 @@ def generate(
         f"mean {shape.sex} torso of {shape.height / 10:.0f} cm, {shape.weight / 1e6:.0f} kg "
         f"(assumed shape), {len(points)} nodes, lungs {'assumed' if lungs else 'not modelled'}"
     )
-    return Torso(points, cells, conductivity, electrodes, description)
+    return Torso(points, cells, conductivity, electrodes, description, fibrous=True)
 
 
 def from_mesh(
@@ -257,10 +261,12 @@ def from_mesh(
     cells = tetrahedra.oriented(points, cells)
     if (tetrahedra.volumes(points, cells) <= 0).any():
         raise MeshInputError("the torso mesh has cells without volume", fix="mesh it again")
+    fibrous = conductivity is None
     if conductivity is None:
         chosen = conductivities or Conductivities()
         conductivity = cell_conductivity(points, cells, heart, chosen, None, None)
-    return Torso(points, cells, np.asarray(conductivity, np.float64), electrodes)
+    values = np.asarray(conductivity, np.float64)
+    return Torso(points, cells, values, electrodes, fibrous=fibrous)
 
 
 def _seat(relative: Float, shape: TorsoShape, placement: Placement) -> Float:

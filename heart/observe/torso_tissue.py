@@ -65,12 +65,34 @@ def _solid_angle(corners: Float, target: Float) -> float:
 
 def muscle_fractions(points: Float, cells: Int, heart: HeartMesh) -> Float:
     """Return the part of each torso cell that is ventricular wall, (m,)."""
+    held = _held(points, cells, heart, np.ones((len(heart.cells), 1)))[:, 0]
+    return np.clip(held / tetrahedra.volumes(points, cells), 0.0, 1.0)
+
+
+def fibre_anisotropy(points: Float, cells: Int, heart: HeartMesh, fibre: Float) -> Float:
+    """Return the volume mean of f⊗f − 1/3 in each torso cell, (m, 3, 3); zero outside muscle.
+
+    Times the difference of the bulk conductivity along and across the fibre it turns the
+    isotropic bulk of muscle into the anisotropic one.
+    """
+    traceless = np.einsum("mi,mj->mij", fibre, fibre) - np.eye(3) / 3.0
+    held = _held(points, cells, heart, traceless.reshape(-1, 9))
+    whole = np.maximum(
+        _held(points, cells, heart, np.ones((len(heart.cells), 1))),
+        tetrahedra.volumes(points, cells)[:, None],
+    )
+    return (held / whole).reshape(-1, 3, 3)
+
+
+def _held(points: Float, cells: Int, heart: HeartMesh, values: Float) -> Float:
+    """Return the integral over the heart inside each torso cell of per-cell `values` (k, c)."""
     volume = tetrahedra.volumes(heart.points, heart.cells)
     samples = np.einsum("qi,mij->mqj", QUARTERS, heart.points[heart.cells]).reshape(-1, 3)
     where = embed(points, cells, samples)
-    share = np.repeat(0.25 * volume, 4)
-    held = np.bincount(where.cells[where.inside], share[where.inside], minlength=len(cells))
-    return np.clip(held / tetrahedra.volumes(points, cells), 0.0, 1.0)
+    owner = where.cells[where.inside]
+    shares = np.repeat(0.25 * volume[:, None] * values, 4, axis=0)[where.inside]
+    columns = [np.bincount(owner, column, minlength=len(cells)) for column in shares.T]
+    return np.stack(columns, axis=1)
 
 
 def blood_fractions(points: Float, cells: Int, heart: HeartMesh) -> Float:

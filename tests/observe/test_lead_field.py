@@ -6,21 +6,28 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 from scipy.special import eval_legendre, lpmv
 
 from heart.anatomy import idealised
 from heart.anatomy.heart import FibreField, Heart, VentricularCoordinates
-from heart.anatomy.heart_mesh import HeartMesh, Tissue
+from heart.anatomy.heart_mesh import Boundary, HeartMesh, Tissue
 from heart.core.errors import NonPhysicalError
 from heart.numerics import tetrahedra
 from heart.numerics.p1 import P1Space
 from heart.observe.conductivity import Conductivities
+from heart.observe.ecg import synthesise_qrs
 from heart.observe.electrodes import Electrodes
 from heart.observe.embedding import embed
 from heart.observe.infinite_medium import infinite_medium
-from heart.observe.lead_field import electrode_fields, lead_fields, source_weights
-from heart.observe.leads import LEAD_MATRIX
+from heart.observe.lead_field import (
+    bulk_conductivity,
+    electrode_fields,
+    lead_fields,
+    source_weights,
+)
+from heart.observe.leads import LEAD_MATRIX, LEADS
 from heart.observe.skin import Skin
 from heart.observe.torso import Grid, Torso, generate, graded_lines, structured_cells
 
@@ -214,6 +221,35 @@ def test_infinite_medium_is_the_limit_of_a_huge_body() -> None:
     difference, magnitude = compare(found @ vm, pseudo.weights @ vm)
     assert difference < 0.03
     assert magnitude < 0.03
+
+
+def test_bulk_of_muscle_follows_the_fibres(small: tuple[Heart, Torso]) -> None:
+    """Fibres redistribute the bulk conductivity of muscle: same trace, still positive."""
+    heart, torso = small
+    chosen = Conductivities()
+    bulk = bulk_conductivity(torso, heart, chosen)
+    np.testing.assert_allclose(np.trace(bulk, axis1=1, axis2=2), 3.0 * torso.conductivity)
+    assert np.linalg.eigvalsh(bulk).min() > chosen.intracellular_cross
+    uneven = np.abs(bulk - torso.conductivity[:, None, None] * np.eye(3)).max(axis=(1, 2)) > 1e-9
+    muscle = torso.conductivity != chosen.torso
+    assert uneven.any()
+    assert not uneven[~muscle].any()
+
+
+def test_realistic_heart_has_realistic_leads(small: tuple[Heart, Torso]) -> None:
+    """Endocardium to epicardium all at once: R in I, II, V6 and S in V1; a wave: millivolts."""
+    heart, torso = small
+    points = heart.mesh.points
+    endocardium = points[heart.mesh.nodes_of(Boundary.LV_ENDO, Boundary.RV_ENDO)]
+    depth, nearest = cKDTree(endocardium).query(points)
+    spread = np.linalg.norm(endocardium - endocardium.mean(axis=0), axis=1)
+    at_once, wave = depth / 0.4, depth / 0.4 + spread[nearest] / 2.5
+    for field in (*lead_fields(torso, heart), infinite_medium(heart, torso.electrodes)):
+        leads = dict(zip(LEADS, synthesise_qrs(field, at_once).leads[0], strict=True))
+        for name in ("I", "II", "V6"):
+            assert leads[name].max() > 2.0 * abs(leads[name].min())
+        assert abs(leads["V1"].min()) > 2.0 * leads["V1"].max()
+        assert 0.3 < np.abs(synthesise_qrs(field, wave).leads).max() < 5.0
 
 
 def test_scar_core_is_no_source(small: tuple[Heart, Torso]) -> None:
