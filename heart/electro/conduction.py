@@ -118,16 +118,18 @@ class ConductionState:
         )
 
 
+# The heights are assumed: each exit stands for an area that fills within 15 to 20 ms, and lies
+# where the wave of that area reaches apex and base in balance, so that QRS points to the apex.
 LV_SITES = (
-    EarlySite("LV mid-septum", Endocardium.LV, LV, 0.45, 0.83, 0.0),
-    EarlySite("LV anterior paraseptal", Endocardium.LV, LV, 0.50, 0.05, 0.0),
-    EarlySite("LV posterior paraseptal", Endocardium.LV, LV, 0.40, 0.60, 0.0),
-    EarlySite("LV lateral", Endocardium.LV, LV, 0.40, 0.33, 4.0),
+    EarlySite("LV mid-septum", Endocardium.LV, LV, 0.65, 0.83, 0.0),
+    EarlySite("LV anterior paraseptal", Endocardium.LV, LV, 0.72, 0.03, 0.0),
+    EarlySite("LV posterior paraseptal", Endocardium.LV, LV, 0.62, 0.62, 0.0),
+    EarlySite("LV lateral", Endocardium.LV, LV, 0.70, 0.45, 10.0),
 )
 RV_SITES = (
-    EarlySite("RV free wall, anterior papillary", Endocardium.RV, RV, 0.40, 0.86, 7.0),
-    EarlySite("RV septum, moderator band", Endocardium.RV, LV, 0.35, 0.85, 7.0),
-    EarlySite("RV free wall, posterior", Endocardium.RV, RV, 0.45, 0.72, 10.0),
+    EarlySite("RV free wall, anterior papillary", Endocardium.RV, RV, 0.50, 0.86, 5.0),
+    EarlySite("RV septum, moderator band", Endocardium.RV, LV, 0.40, 0.85, 5.0),
+    EarlySite("RV free wall, posterior", Endocardium.RV, RV, 0.55, 0.72, 8.0),
 )
 
 
@@ -150,14 +152,14 @@ REGISTRY: dict[str, ConductionState] = {
             "and may then run along the left endocardium, whose network is intact but entered late",
             "Strocchi2020",
             RV_SITES,
-            lv_sheet=0.7,
+            lv_sheet=0.5,
         ),
         ConductionState(
             "rbbb",
             "right bundle branch block: no right exits",
             "CardoneNoott2016",
             LV_SITES,
-            rv_sheet=0.7,
+            rv_sheet=0.5,
         ),
         ConductionState(
             "lafb",

@@ -19,13 +19,13 @@ from heart.core.errors import ParameterError
 from heart.core.parameters import Parameter
 
 PARAMETERS: dict[str, Parameter] = {
-    "fibre": Parameter(0.65, "mm/ms", 0.1, 1.2, "Taggart2000", "prior 0.5 to 0.75"),
-    "sheet": Parameter(0.48, "mm/ms", 0.05, 1.2, "Taggart2000", "transmural; prior 0.25 to 0.6"),
+    "fibre": Parameter(0.60, "mm/ms", 0.1, 1.2, "Camps2021", "prior 0.5 to 0.75"),
+    "sheet": Parameter(0.40, "mm/ms", 0.05, 1.2, "Camps2021", "transmural; prior 0.25 to 0.6"),
     "normal": Parameter(0.30, "mm/ms", 0.05, 1.2, "Camps2021", "prior 0.3 to 0.5"),
     "endocardial_lv": Parameter(1.5, "mm/ms", 0.1, 4.0, "Camps2021", "dense: prior 1.0 to 1.9"),
-    "endocardial_rv": Parameter(1.2, "mm/ms", 0.1, 4.0, "Camps2021", "sparse: prior 0.7 to 1.5"),
+    "endocardial_rv": Parameter(1.3, "mm/ms", 0.1, 4.0, "Camps2021", "sparse: prior 0.7 to 1.5"),
     "endocardial_extent": Parameter(
-        0.85, "1", 0.0, 1.0, "CardoneNoott2016", "largest apicobasal of the fast sheet; 0.8 to 0.9"
+        0.90, "1", 0.0, 1.0, "CardoneNoott2016", "largest apicobasal of the fast sheet; 0.8 to 0.9"
     ),
 }
 
@@ -86,7 +86,12 @@ HEALTHY = ConductionVelocity()
 
 REGISTRY: dict[str, VelocitySet] = {
     "healthy": VelocitySet(
-        HEALTHY, "Taggart2000", "intra-operative human speeds; endocardium as in [Camps2021]"
+        HEALTHY, "Camps2021", "inside the ranges inferred from 12-lead ECGs of healthy people"
+    ),
+    "intra_operative": VelocitySet(
+        ConductionVelocity(fibre=0.65, sheet=0.48, normal=0.48),
+        "Taggart2000",
+        "along and across the fibre as measured in human hearts at surgery",
     ),
     "slow_cross_fibre": VelocitySet(
         ConductionVelocity(fibre=0.6, sheet=0.25, normal=0.25),
