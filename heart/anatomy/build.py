@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,20 @@ from heart.anatomy.case import Case, IdealisedSource, ImageSource
 from heart.anatomy.fibres import FibreAngles, fibres
 from heart.anatomy.frames import ventricular_fields
 from heart.anatomy.heart import FibreField, Heart, VentricularCoordinates
-from heart.anatomy.heart_mesh import RINGS, HeartMesh
+from heart.anatomy.heart_mesh import RINGS, Boundary, HeartMesh
 from heart.anatomy.implicit import wall_function
 from heart.anatomy.labels import LabelVolume
 from heart.anatomy.prepare import prepare
 from heart.anatomy.quality import QualityReport
 from heart.anatomy.remesh import EDGE, remeshed
 from heart.anatomy.surface import Surface, contour
+from heart.anatomy.surface import lids as lids_of
 from heart.anatomy.surface_input import read_surface
 from heart.core.cache import Arrays, cached_arrays, content_hash
+from heart.core.errors import HeartError
 from heart.core.progress import Telemetry, silent
+
+Float = NDArray[np.float64]
 
 IDEALISED = {
     "slab": idealised.slab,
@@ -49,12 +53,15 @@ class MeshResult:
         What reading, repairing and stitching changed, one line each.
     label_volumes
         Label name → volume in mm3 of the map as drawn; empty without a label map.
+    lids
+        Endocardium → triangles (t, 3, 3) that close its cavity at the valves of the label map.
     """
 
     mesh: HeartMesh
     report: QualityReport
     changes: list[str]
     label_volumes: dict[str, float]
+    lids: dict[Boundary, Float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,9 @@ def build_mesh(
     volumes = dict(
         zip(arrays["label_names"].tolist(), arrays["label_volumes"].tolist(), strict=True)
     )
-    return MeshResult(mesh, quality.measure(mesh), arrays["changes"].tolist(), volumes)
+    lids = _lids(arrays)
+    report = quality.measure(mesh, lids=lids)
+    return MeshResult(mesh, report, arrays["changes"].tolist(), volumes, lids)
 
 
 def build_heart(
@@ -132,13 +141,18 @@ def build_heart(
     with telemetry.step("Coordinates and fibres"):
         arrays = _once("heart", key, lambda: _heart_arrays(made.mesh, angles))
     heart = _heart(made.mesh, arrays)
-    report = quality.measure(made.mesh, heart.segments)
+    report = quality.measure(made.mesh, heart.segments, made.lids)
     return BuiltHeart(heart, report, made.changes, made.label_volumes)
 
 
 def _key(case: Case, edge_length: float, backend: str) -> str:
-    sources = [p for p in sorted(Path(__file__).parent.glob("*.py"))]
-    return content_hash(*case.content(), float(edge_length), backend, *sources)
+    return content_hash(*case.content(), float(edge_length), backend, *_sources())
+
+
+def _sources() -> list[Path]:
+    """Return the code that makes meshes and hearts: when it changes, the cache does not apply."""
+    here = Path(__file__).parent
+    return sorted(here.glob("*.py"))
 
 
 def _once(kind: str, key: str, make: Any) -> Arrays:
@@ -146,7 +160,16 @@ def _once(kind: str, key: str, make: Any) -> Arrays:
     comm = MPI.COMM_WORLD
     if comm.size == 1:
         return cached_arrays(kind, key, make)
-    return cached_arrays(kind, key, make)
+    outcome: Arrays | HeartError | None = None
+    if comm.rank == 0:
+        try:
+            outcome = cached_arrays(kind, key, make)
+        except HeartError as error:
+            outcome = error
+    outcome = comm.bcast(outcome)
+    if isinstance(outcome, HeartError):
+        raise outcome
+    return outcome
 
 
 def _mesh_arrays(
@@ -155,16 +178,17 @@ def _mesh_arrays(
     changes: list[str] = []
     volumes: dict[str, float] = {}
     labels: LabelVolume | None = None
+    lids: dict[Boundary, Float] = {}
     if isinstance(case.source, IdealisedSource):
         kind = case.source.idealised
         mesh = IDEALISED[kind.kind](edge_length=edge, **kind.parameters)  # type: ignore[operator]
-        return _packed(mesh, changes, volumes)
+        return _packed(mesh, changes, volumes, {})
     mesher = tetrahedralise.backend(backend)
     if isinstance(case.source, ImageSource):
         prepared = prepare(case, telemetry=telemetry)
         labels, volumes = prepared.labels, prepared.drawn_volumes()
         with telemetry.step("Surface"):
-            surface, found = from_labels(labels, prepared.plane, edge)
+            surface, lids, found = from_labels(labels, prepared.plane, edge)
         changes = [*prepared.lines, *found]
     else:
         with telemetry.step("Surface"):
@@ -181,16 +205,17 @@ def _mesh_arrays(
         tissue=regions.tissue(points, cells, labels),
         affine=np.eye(4) if labels is None else labels.affine,
     )
-    return _packed(mesh, changes, volumes)
+    return _packed(mesh, changes, volumes, lids)
 
 
 def from_labels(
     labels: LabelVolume, plane: valves.Plane | None, edge: float
-) -> tuple[Surface, list[str]]:
-    """Return the named surface of the wall of a repaired label map, and what was changed."""
+) -> tuple[Surface, dict[Boundary, Float], list[str]]:
+    """Return the named surface of the wall of a repaired label map, its lids, what was changed."""
     found, plane = valves.openings(labels, plane)
-    fine, changes = contour(wall_function(labels, found, plane))
-    return named(remeshed(fine, edge), found, plane), changes
+    function = wall_function(labels, found, plane)
+    fine, changes = contour(function)
+    return named(remeshed(fine, edge), found, plane), lids_of(function, found), changes
 
 
 def from_surface(fine: Surface, edge: float) -> Surface:
@@ -202,14 +227,26 @@ def from_surface(fine: Surface, edge: float) -> Surface:
 
 
 def _packed(
-    mesh: HeartMesh, changes: list[str], volumes: Mapping[str, float]
+    mesh: HeartMesh,
+    changes: list[str],
+    volumes: Mapping[str, float],
+    lids: Mapping[Boundary, Float],
 ) -> dict[str, NDArray[Any]]:
     return {
         **mesh.arrays(),
         "changes": np.array(changes, dtype=np.str_),
         "label_names": np.array(list(volumes), dtype=np.str_),
         "label_volumes": np.array(list(volumes.values()), dtype=np.float64),
+        "lid_corners": np.concatenate([np.zeros((0, 3, 3)), *lids.values()]),
+        "lid_tags": np.repeat(
+            np.array([int(tag) for tag in lids], np.int64), [len(lid) for lid in lids.values()]
+        ),
     }
+
+
+def _lids(arrays: Mapping[str, NDArray[Any]]) -> dict[Boundary, Float]:
+    tags, corners = arrays["lid_tags"], arrays["lid_corners"]
+    return {Boundary(tag): corners[tags == tag] for tag in np.unique(tags)}
 
 
 def _heart_arrays(mesh: HeartMesh, angles: FibreAngles) -> dict[str, NDArray[Any]]:

@@ -61,7 +61,7 @@ def _generate(points: Float, triangles: Int, edge: float, algorithm: int) -> tup
             for option, value in OPTIONS.items():
                 gmsh.option.setNumber(option, value)
             gmsh.option.setNumber("Mesh.Algorithm3D", algorithm)
-            gmsh.option.setNumber("Mesh.MeshSizeMax", 1.3 * edge)
+            gmsh.option.setNumber("Mesh.MeshSizeMax", edge)
             gmsh.model.add("wall")
             gmsh.model.addDiscreteEntity(2, 1)
             number = np.arange(1, len(points) + 1)

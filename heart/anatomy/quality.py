@@ -33,7 +33,7 @@ class QualityReport:
     radius_ratio_min, radius_ratio_p1, radius_ratio_mean
         3 × inradius / circumradius: worst cell, 1 % quantile, mean.
     lv_cavity_volume, rv_cavity_volume
-        Inside the endocardium, closed at the valves by minimal lids; None without RV.
+        Inside the endocardium, closed at the valves; None without RV.
     wall_thickness
         AHA segment → median distance from endocardium to the other side; empty before the
         coordinates are known.
@@ -78,7 +78,9 @@ class QualityReport:
         return text
 
 
-def measure(mesh: HeartMesh, segments: Int | None = None) -> QualityReport:
+def measure(
+    mesh: HeartMesh, segments: Int | None = None, lids: Mapping[Boundary, Float] | None = None
+) -> QualityReport:
     """Measure a mesh.
 
     Parameters
@@ -87,12 +89,16 @@ def measure(mesh: HeartMesh, segments: Int | None = None) -> QualityReport:
         The wall.
     segments
         AHA segment of each node (n,), 0 in the RV free wall; thickness is left out without it.
+    lids
+        Endocardium → triangles (t, 3, 3) that close its cavity, from `surface.lids`; fans over
+        the rims where there are none.
 
     Raises
     ------
     MeshingError
         A cell is flatter than any solver can use.
     """
+    lids = lids or {}
     ratio = tetrahedra.radius_ratios(mesh.points, mesh.cells)
     if ratio.min() < WORST_RADIUS_RATIO.value:
         where = mesh.points[mesh.cells[ratio.argmin()]].mean(axis=0).round(1).tolist()
@@ -113,17 +119,28 @@ def measure(mesh: HeartMesh, segments: Int | None = None) -> QualityReport:
         radius_ratio_min=float(ratio.min()),
         radius_ratio_p1=float(np.quantile(ratio, 0.01)),
         radius_ratio_mean=float(ratio.mean()),
-        lv_cavity_volume=cavity_volume(mesh, Boundary.LV_ENDO),
-        rv_cavity_volume=cavity_volume(mesh, Boundary.RV_ENDO) if mesh.has_rv else None,
+        lv_cavity_volume=cavity_volume(mesh, Boundary.LV_ENDO, lids.get(Boundary.LV_ENDO)),
+        rv_cavity_volume=(
+            cavity_volume(mesh, Boundary.RV_ENDO, lids.get(Boundary.RV_ENDO))
+            if mesh.has_rv
+            else None
+        ),
         wall_volume=float(tetrahedra.volumes(mesh.points, mesh.cells).sum()),
         wall_thickness={} if segments is None else wall_thickness(mesh, segments),
     )
 
 
-def cavity_volume(mesh: HeartMesh, endo: Boundary) -> float:
-    """Return the volume in mm3 inside an endocardium, its openings closed by fans."""
+def cavity_volume(mesh: HeartMesh, endo: Boundary, lid: Float | None = None) -> float:
+    """Return the volume in mm3 inside an endocardium and its lids.
+
+    Without given lids each opening is closed by a fan. A given lid ends within half an edge of
+    the rim; what that leaves open counts little because volumes are taken about the lid.
+    """
     # The facets are oriented out of the muscle, which is into the cavity.
     shell = mesh.facets_of(endo)[:, ::-1]
+    if lid is not None:
+        corners = np.concatenate([mesh.points[shell], lid]) - lid.mean(axis=(0, 1))
+        return float(np.linalg.det(corners).sum() / 6.0)
     points = [mesh.points]
     lids = []
     count = len(mesh.points)

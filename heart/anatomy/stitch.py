@@ -46,16 +46,14 @@ def stitched(parts: list[Part]) -> tuple[Surface, list[str]]:
     """
     points, triangles, tags, owner = _welded(parts)
     triangles, tags, owner, changes = _without_doubles(triangles, tags, owner, parts)
-    strips = _bridges(points, triangles, owner, tags)
-    for strip, width, names in strips:
-        triangles = np.concatenate([triangles, strip])
-        tag = _ring_of(tags, names)
-        tags = np.concatenate([tags, np.full(len(strip), tag)])
-        owner = np.concatenate([owner, np.full(len(strip), -1)])
-        first, second = (parts[name].name for name in names)
+    for made, width, sides in _bridges(points, triangles, owner):
+        triangles = np.concatenate([triangles, made])
+        tag = _strip_tag([parts[side].tags for side in sides])
+        tags = np.concatenate([tags, np.full(len(made), tag, tags.dtype)])
+        first, second = (parts[side].name for side in sides)
         changes.append(
             f"stitched the rims of {first} and {second}, up to {width:.2f} mm apart, "
-            f"with {len(strip)} triangles"
+            f"with {len(made)} triangles"
         )
     points, triangles = topology.compacted(points, triangles)
     triangles, turned = oriented(points, triangles)
@@ -97,28 +95,23 @@ def _without_doubles(
     return triangles[kept], tags[kept], owner[kept], changes
 
 
-def _bridges(
-    points: Float, triangles: Int, owner: Int, tags: Int
-) -> list[tuple[Int, float, tuple[int, int]]]:
+def _bridges(points: Float, triangles: Int, owner: Int) -> list[tuple[Int, float, tuple[int, int]]]:
     """Return the strips between pairs of rims, how wide each is, and the two parts it joins."""
     table = topology.edge_table(triangles)
     if not (table.count == 1).any():
         return []
     loops = topology.boundary_loops(triangles)
-    of = []
+    owner_at = np.full(len(points), -1)
     open_side = table.count[table.index] == 1
-    at = np.full(len(points), -1)
     for column in range(3):
         side = open_side[:, column]
-        at[triangles[side, column]] = owner[side]
-    of = [int(np.bincount(at[loop]).argmax()) for loop in loops]
-    trees = [cKDTree(points[loop]) for loop in loops]
-    pairs = []
-    for i in range(len(loops)):
-        for j in range(i + 1, len(loops)):
-            there = trees[j].query(points[loops[i]])[0]
-            back = trees[i].query(points[loops[j]])[0]
-            pairs.append((float(max(there.max(), back.max())), i, j))
+        owner_at[triangles[side, column]] = owner[side]
+    of = [int(np.bincount(owner_at[loop]).argmax()) for loop in loops]
+    pairs = [
+        (_gap(points, loops[i], loops[j]), i, j)
+        for i in range(len(loops))
+        for j in range(i + 1, len(loops))
+    ]
     strips: list[tuple[Int, float, tuple[int, int]]] = []
     used: set[int] = set()
     for gap, i, j in sorted(pairs):
@@ -129,12 +122,24 @@ def _bridges(
     return strips
 
 
-def _ring_of(tags: Int, names: tuple[int, int]) -> int:
-    """Return the tag of a strip: that of the base or ring it leads to."""
-    present = np.unique(tags)
-    rings = [tag for tag in present if tag in RINGS]
-    del names
-    return int(rings[0] if rings else Boundary.BASE)
+def _gap(points: Float, first: Int, second: Int) -> float:
+    """Return the largest distance in mm from a node of either loop to the line of the other."""
+    part = np.linspace(0.0, 1.0, 8, endpoint=False)[None, :, None]
+
+    def line(loop: Int) -> Float:
+        start, end = points[loop][:, None], points[np.roll(loop, -1)][:, None]
+        return np.asarray(((1.0 - part) * start + part * end).reshape(-1, 3))
+
+    there = cKDTree(line(second)).query(points[first])[0]
+    back = cKDTree(line(first)).query(points[second])[0]
+    return float(max(there.max(), back.max()))
+
+
+def _strip_tag(tags: list[Int]) -> int:
+    """Return the tag of a strip: the base or ring that it leads to, if it leads to one."""
+    both = np.unique(np.concatenate(tags))
+    rings = both[np.isin(both, RINGS)]
+    return int(rings[0]) if len(rings) else int(Boundary.BASE)
 
 
 def strip(points: Float, first: Int, second: Int) -> Int:

@@ -12,6 +12,8 @@ from skimage.measure import marching_cubes
 from heart.anatomy import triangles as topology
 from heart.anatomy.heart_mesh import Boundary
 from heart.anatomy.implicit import WallFunction
+from heart.anatomy.labels import Label
+from heart.anatomy.valves import Valve
 from heart.core.errors import MeshingError
 
 Float = NDArray[np.float64]
@@ -57,6 +59,34 @@ def contour(function: WallFunction) -> tuple[Surface, list[str]]:
         where=f"at {np.round(pores[0][0], 1).tolist()} mm",
         fix="repair the label map there: the wall is missing",
     )
+
+
+def lids(function: WallFunction, valves: list[Valve]) -> dict[Boundary, Float]:
+    """Return what closes each cavity at its valves, as corners (t, 3, 3) oriented outward.
+
+    It is the surface of the ventricles inside the blood, which is where the label map ends a
+    cavity; a flat lid may be several mL off.
+    """
+    found = {}
+    for cavity, blood in ((Label.LV_CAVITY, 1), (Label.RV_CAVITY, 2)):
+        faces = [v.faces for v in valves if v.cavity == cavity and v.ring != Boundary.BASE]
+        if not faces:
+            continue
+        at = function.indices(np.concatenate(faces))
+        low = np.maximum(at.min(axis=1).astype(int) - 6, 0)
+        high = np.minimum(at.max(axis=1).astype(int) + 8, function.bodies.shape[1:])
+        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        index, triangles, _, _ = marching_cubes(function.bodies[0][box], 0.0)
+        points = (index + low) @ function.affine[:3, :3].T + function.affine[:3, 3]
+        centre = points[triangles].mean(axis=1)
+        kept = function.at(centre)[blood] > 0
+        corners = points[triangles[kept]]
+        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normal /= np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None]
+        if np.median(function.at(centre[kept] + 0.5 * normal)[0]) > 0:
+            corners = corners[:, ::-1]
+        found[BODIES[blood]] = corners
+    return found
 
 
 def _contoured(wall: NDArray[np.float32], function: WallFunction) -> Surface:

@@ -102,7 +102,7 @@ def facet_tags(mesh: pv.PolyData, regions: RegionArray, where: str) -> Int:
         raise MeshInputError(
             f"there is no array {regions.array!r}",
             where=where,
-            expected=f"one of {', '.join(sorted(mesh.array_names)) or 'none: the file has no array'}",
+            expected=f"one of the arrays {', '.join(sorted(mesh.array_names)) or '(none)'}",
         )
     values = np.asarray((mesh.cell_data if on_cells else mesh.point_data)[regions.array])
     meaning = {value: Boundary[role.upper()] for role, value in regions.values.items()}
