@@ -71,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     logging.basicConfig(
         level=logging.INFO if debug else logging.ERROR, format="%(name)s: %(message)s"
     )
+    # Warnings of libraries are for developers: in the log with --debug, not among the answers.
+    logging.captureWarnings(True)
     stop_on_signals()
     try:
         code = app(given, prog_name="heart", standalone_mode=False)
