@@ -77,9 +77,9 @@ def page(result: CrtResult, figures: Mapping[str, str], scenes: Sequence[Mapping
         "kpis": _kpis(result),
         "figures": figures,
         "lead_map_caption": (
-            "Candidate positions (balls) coloured by the BIVAT-90 they gain over no pacing: violet "
-            "gains, orange loses; the epicardium is coloured by interpolation between them. Red: "
-            "best position with a lead on the left ventricle."
+            "Candidate positions (balls) coloured by the BIVAT-90 they gain over no pacing; the "
+            "epicardium is coloured by interpolation between them. Red: best position with a lead "
+            "on the left ventricle."
         ),
         "ranking_note": (
             f"{result.candidates} lead configurations with {result.combinations} settings of "

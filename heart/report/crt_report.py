@@ -145,7 +145,7 @@ def _scenes(result: CrtResult) -> list[dict[str, str]]:
         if state is None:
             sites = marks(result)
             heart = scene.surface(mesh, {"benefit": scene.between_sites(mesh, sites)})
-            scene.add_wall(plotter, heart, scene.reach_of(sites.values))
+            scene.add_wall(plotter, heart, scene.scale(sites))
             scene.add_sites(plotter, sites, bar=True)
         else:
             field = result.activation[state]

@@ -117,12 +117,12 @@ def add_sites(plotter: pv.Plotter, sites: SiteMarks, *, bar: bool, radius: float
             scale=False,
             orient=False,
         )
-        reach = reach_of(sites.values)
+        colours = scale(sites)
         plotter.add_mesh(
             balls,
             scalars=sites.title,
-            cmap=theme.BENEFIT_MAP,
-            clim=(-reach, reach),
+            cmap=colours.map,
+            clim=(colours.low, colours.high),
             show_scalar_bar=bar,
             scalar_bar_args=_bar(sites.title),
             smooth_shading=True,
@@ -139,15 +139,14 @@ def add_sites(plotter: pv.Plotter, sites: SiteMarks, *, bar: bool, radius: float
         plotter.add_mesh(partner, color=theme.INK, smooth_shading=True, specular=0.4)
 
 
-def add_wall(plotter: pv.Plotter, heart: pv.PolyData, reach: float = 0.0) -> None:
-    """Add the heart as tissue, coloured by its field ``benefit`` where it has one."""
-    coloured = "benefit" in heart.point_data and reach > 0.0
+def add_wall(plotter: pv.Plotter, heart: pv.PolyData, colours: ColourBar | None = None) -> None:
+    """Add the heart as tissue, coloured by its field ``benefit`` when a scale is given."""
     plotter.add_mesh(
         heart,
-        color=None if coloured else theme.TISSUE,
-        scalars="benefit" if coloured else None,
-        cmap=theme.BENEFIT_MAP if coloured else None,
-        clim=(-reach, reach) if coloured else None,
+        color=None if colours else theme.TISSUE,
+        scalars="benefit" if colours else None,
+        cmap=colours.map if colours else None,
+        clim=(colours.low, colours.high) if colours else None,
         nan_color=theme.TISSUE,
         show_scalar_bar=False,
         smooth_shading=True,
@@ -193,16 +192,15 @@ def write_lead_map(
     views: Sequence[str] = ("AP", "Left lateral", "Left posterior"),
 ) -> Path:
     """Draw the candidate sites on the heart from several views to a PNG."""
-    reach = reach_of(sites.values)
+    bar = scale(sites)
     heart = surface(mesh, {"benefit": between_sites(mesh, sites)})
 
     def draw(plotter: Any, view: str) -> None:
-        add_wall(plotter, heart, reach)
+        add_wall(plotter, heart, bar)
         add_sites(plotter, sites, bar=False)
         look(plotter, view, heart.bounds)
 
     images = [[render(partial(draw, view=view)) for view in views]]
-    bar = ColourBar(sites.title, -reach, reach, theme.BENEFIT_MAP)
     legend = [("best lead on the LV", theme.BEST)]
     if sites.partner is not None:
         legend.append(("RV lead (inside)", theme.INK))
@@ -211,10 +209,16 @@ def write_lead_map(
     return compose(path, images, columns=views, bar=bar, legend=legend)
 
 
-def reach_of(values: Float) -> float:
-    """Return the largest magnitude among finite values, at least 1."""
-    finite = np.abs(values[np.isfinite(values)])
-    return max(float(finite.max()) if finite.size else 0.0, 1.0)
+def scale(sites: SiteMarks) -> ColourBar:
+    """Return the colour scale of the sites: from worst to best, centred on 0 if some lose."""
+    finite = sites.values[np.isfinite(sites.values)]
+    if not finite.size:
+        return ColourBar(sites.title, 0.0, 1.0, theme.SCORE_MAP)
+    low, high = float(np.floor(finite.min())), float(np.ceil(finite.max()))
+    if low >= 0.0:
+        return ColourBar(sites.title, low, max(high, low + 1.0), theme.SCORE_MAP)
+    reach = max(-low, high)
+    return ColourBar(sites.title, -reach, reach, theme.BENEFIT_MAP)
 
 
 def _bar(title: str) -> dict[str, Any]:
