@@ -1,8 +1,8 @@
 """Pseudo-ECG: the lead field of a point electrode in an infinite homogeneous medium.
 
-No torso is needed and it costs one pass over the heart. Amplitudes are only indicative, because
-a finite body at least doubles the surface potential and inhomogeneities bend the current; the
-shape of the QRS in the chest leads is what it is good for.
+No torso is needed and it costs one pass over the heart. Only indicative: a finite body at least
+doubles the surface potential, and the skin and the blood in the cavities bend the current, so the
+lateral leads may differ in shape too.
 """
 
 from __future__ import annotations
