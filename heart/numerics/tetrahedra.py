@@ -85,15 +85,22 @@ def cells_to_nodes(points: Float, cells: Int, values: Float) -> Float:
 
 def edges(cells: Int) -> Int:
     """Return the unique edges, (e, 2) with the smaller node first."""
-    pairs = np.sort(cells[:, EDGES].reshape(-1, 2), axis=1)
-    return np.unique(pairs, axis=0)
+    pairs = np.sort(np.asarray(cells, np.int64)[:, EDGES].reshape(-1, 2), axis=1)
+    count = int(cells.max()) + 1 if len(cells) else 1
+    keys = np.unique(pairs[:, 0] * count + pairs[:, 1])
+    return np.stack([keys // count, keys % count], axis=1)
 
 
 def boundary_faces(cells: Int) -> tuple[Int, Int]:
     """Return the outer faces (k, 3), oriented outward, and the cell that owns each (k,)."""
     faces = cells[:, FACES].reshape(-1, 3)
-    key = np.sort(faces, axis=1)
-    _, first, count = np.unique(key, axis=0, return_index=True, return_counts=True)
+    key = np.sort(faces, axis=1).astype(np.uint64)
+    size = np.uint64(int(cells.max()) + 1 if len(cells) else 1)
+    if int(size) < 2**21:
+        label: Int = (key[:, 0] * size + key[:, 1]) * size + key[:, 2]
+        _, first, count = np.unique(label, return_index=True, return_counts=True)
+    else:
+        _, first, count = np.unique(key, axis=0, return_index=True, return_counts=True)
     outer = np.sort(first[count == 1])
     return faces[outer], outer // 4
 
