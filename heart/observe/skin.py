@@ -38,8 +38,19 @@ class Skin:
 
     @staticmethod
     def of(points: Float, cells: Int) -> Skin:
-        """Return the outer surface of a tetrahedral mesh."""
-        return Skin(points, tetrahedra.boundary_faces(cells)[0])
+        """Return the outer surface of a tetrahedral mesh.
+
+        One integer key per face sorts several times faster than rows of three, which counts on
+        the two million faces of a torso.
+        """
+        faces = cells[:, tetrahedra.FACES].reshape(-1, 3)
+        low, middle, high = np.sort(faces, axis=1).astype(np.int64).T
+        key = (low * len(points) + middle) * len(points) + high
+        order = np.argsort(key, kind="stable")
+        ordered = key[order]
+        same = ordered[1:] == ordered[:-1]
+        single = np.append(True, ~same) & np.append(~same, True)
+        return Skin(points, faces[np.sort(order[single])])
 
     def project(self, targets: Float) -> Contact:
         """Return the nearest points of the skin to `targets` (k, 3).

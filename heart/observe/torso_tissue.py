@@ -76,12 +76,10 @@ def fibre_anisotropy(points: Float, cells: Int, heart: HeartMesh, fibre: Float) 
     isotropic bulk of muscle into the anisotropic one.
     """
     traceless = np.einsum("mi,mj->mij", fibre, fibre) - np.eye(3) / 3.0
-    held = _held(points, cells, heart, traceless.reshape(-1, 9))
-    whole = np.maximum(
-        _held(points, cells, heart, np.ones((len(heart.cells), 1))),
-        tetrahedra.volumes(points, cells)[:, None],
-    )
-    return (held / whole).reshape(-1, 3, 3)
+    columns = np.column_stack([np.ones(len(fibre)), traceless.reshape(-1, 9)])
+    held = _held(points, cells, heart, columns)
+    whole = np.maximum(held[:, :1], tetrahedra.volumes(points, cells)[:, None])
+    return (held[:, 1:] / whole).reshape(-1, 3, 3)
 
 
 def _held(points: Float, cells: Int, heart: HeartMesh, values: Float) -> Float:
