@@ -116,5 +116,5 @@ def test_impossible_priors_are_refused() -> None:
 def test_sources_name_states_and_speeds() -> None:
     """`heart cite` must list what the numbers rest on, and nothing that is not used."""
     keys = sources_of(validate(CrtScenario, read_text(MINIMAL)))
-    assert {"Bayer2012", "Durrer1970", "Taggart2000"} <= set(keys)
+    assert {"Bayer2012", "Durrer1970", "Strocchi2020"} <= set(keys)
     assert "assumed" not in keys
