@@ -26,6 +26,7 @@ Float = NDArray[np.float64]
 Int = NDArray[np.integer]
 
 ENDO = {Label.LV_CAVITY: Boundary.LV_ENDO, Label.RV_CAVITY: Boundary.RV_ENDO}
+ENDO_TAGS = tuple(ENDO.values())
 THICKNESS_RANGE = (2.5, 12.0)
 FACING = 0.35
 """Least cosine between the normal of a ring's facet and that of its valve."""
@@ -68,10 +69,11 @@ def sealed(surface: Surface, tags: Int, rings: Mapping[Boundary, Float]) -> Surf
     MeshingError
         An endocardium has no rim, or a name is left with several patches.
     """
-    tags = joined(surface.triangles, tags)
-    tags = _sealed(surface, tags, rings)
-    tags = joined(surface.triangles, tags)
-    tags = _sealed(surface, tags, rings)
+    for _ in range(6):
+        before = tags
+        tags = _sealed(surface, joined(surface.triangles, tags), rings)
+        if np.array_equal(tags, before):
+            break
     check(surface.triangles, tags)
     return Surface(surface.points, surface.triangles, tags)
 
@@ -147,7 +149,8 @@ def joined(triangles: Int, tags: Int) -> Int:
     """Make each tag one connected patch with a smooth edge.
 
     A facet two of whose three neighbours agree on another tag takes it; smaller patches of a tag
-    take the tag that they share most edges with.
+    take the tag that they share most edges with, a crumb of a ring that of a ring or of the
+    endocardium beside it: as epicardium it would touch the endocardium again.
     """
     pairs = topology.neighbours(triangles)
     result = np.array(tags, copy=True)
@@ -176,6 +179,11 @@ def joined(triangles: Int, tags: Int) -> Int:
         edge = edge[island[edge[:, 0]]]
         for number in np.unique(part[edge[:, 0]]):
             around = result[edge[part[edge[:, 0]] == number, 1]]
+            own = result[np.argmax(part == number)]
+            if own in RINGS and np.isin(around, RINGS).any():
+                around = around[np.isin(around, RINGS)]
+            elif own in RINGS and np.isin(around, ENDO_TAGS).any():
+                around = around[np.isin(around, ENDO_TAGS)]
             result[part == number] = np.bincount(around).argmax()
     return result
 

@@ -32,6 +32,7 @@ from heart.core.progress import Telemetry, silent
 
 Float = NDArray[np.float64]
 
+PAPERS = ("changes", "label_names", "label_volumes", "lid_corners", "lid_tags")
 IDEALISED = {
     "slab": idealised.slab,
     "lv_ellipsoid": idealised.lv_ellipsoid,
@@ -102,8 +103,11 @@ def build_mesh(
     """
     EDGE.check(edge_length, name="edge length")
     telemetry = telemetry or silent()
-    key = _key(case, edge_length, backend)
-    arrays = _once("mesh", key, lambda: _mesh_arrays(case, edge_length, backend, telemetry))
+    arrays = _once(
+        "mesh",
+        _key(case, edge_length, backend),
+        lambda: _mesh_arrays(case, edge_length, backend, telemetry),
+    )
     mesh = HeartMesh.from_arrays(arrays)
     volumes = dict(
         zip(arrays["label_names"].tolist(), arrays["label_volumes"].tolist(), strict=True)
@@ -145,8 +149,8 @@ def build_heart(
     return BuiltHeart(heart, report, made.changes, made.label_volumes)
 
 
-def _key(case: Case, edge_length: float, backend: str) -> str:
-    return content_hash(*case.content(), float(edge_length), backend, *_sources())
+def _key(case: Case, *more: object) -> str:
+    return content_hash(*case.content(), *more, *_sources())
 
 
 def _sources() -> list[Path]:
@@ -175,47 +179,62 @@ def _once(kind: str, key: str, make: Any) -> Arrays:
 def _mesh_arrays(
     case: Case, edge: float, backend: str, telemetry: Telemetry
 ) -> Mapping[str, NDArray[Any]]:
-    changes: list[str] = []
-    volumes: dict[str, float] = {}
-    labels: LabelVolume | None = None
-    lids: dict[Boundary, Float] = {}
     if isinstance(case.source, IdealisedSource):
         kind = case.source.idealised
         mesh = IDEALISED[kind.kind](edge_length=edge, **kind.parameters)  # type: ignore[operator]
-        return _packed(mesh, changes, volumes, {})
+        return {**mesh.arrays(), **_papers([], {}, {})}
     mesher = tetrahedralise.backend(backend)
+    labels: LabelVolume | None = None
     if isinstance(case.source, ImageSource):
-        prepared = prepare(case, telemetry=telemetry)
-        labels, volumes = prepared.labels, prepared.drawn_volumes()
-        with telemetry.step("Surface"):
-            surface, lids, found = from_labels(labels, prepared.plane, edge)
-        changes = [*prepared.lines, *found]
+        # The fine surface does not depend on the edge: a second mesh of the heart takes it as is.
+        kept = cached_arrays("surface", _key(case), lambda: _contoured(case, telemetry))
+        papers = {name: kept[name] for name in PAPERS}
+        labels, plane = _unpacked(kept)
+        fine = Surface(kept["points"], kept["triangles"], kept["tags"])
+        with telemetry.step("Surface at the edge length"):
+            surface = named(remeshed(fine, edge), *valves.openings(labels, plane))
     else:
         with telemetry.step("Surface"):
             fine, changes = read_surface(case)
             surface = from_surface(fine, edge)
+        papers = _papers(changes, {}, {})
     with telemetry.step("Tetrahedra"):
         points, cells, facets, tags = tetrahedralise.tetrahedralised(surface, edge, mesher)
-    mesh = HeartMesh(
-        points=points,
-        cells=cells,
-        facets=facets,
-        facet_tags=tags.astype(np.int32),
-        regions=regions.regions(points, cells, facets, tags),
-        tissue=regions.tissue(points, cells, labels),
-        affine=np.eye(4) if labels is None else labels.affine,
-    )
-    return _packed(mesh, changes, volumes, lids)
+        mesh = HeartMesh(
+            points=points,
+            cells=cells,
+            facets=facets,
+            facet_tags=tags.astype(np.int32),
+            regions=regions.regions(points, cells, facets, tags),
+            tissue=regions.tissue(points, cells, labels),
+            affine=np.eye(4) if labels is None else labels.affine,
+        )
+    return {**mesh.arrays(), **papers}
 
 
-def from_labels(
-    labels: LabelVolume, plane: valves.Plane | None, edge: float
-) -> tuple[Surface, dict[Boundary, Float], list[str]]:
-    """Return the named surface of the wall of a repaired label map, its lids, what was changed."""
-    found, plane = valves.openings(labels, plane)
-    function = wall_function(labels, found, plane)
-    fine, changes = contour(function)
-    return named(remeshed(fine, edge), found, plane), lids_of(function, found), changes
+def _contoured(case: Case, telemetry: Telemetry) -> dict[str, NDArray[Any]]:
+    """Return the fine surface of a label map, the map as meshed, and the papers of both."""
+    prepared = prepare(case, telemetry=telemetry)
+    with telemetry.step("Surface of the label map"):
+        found, plane = valves.openings(prepared.labels, prepared.plane)
+        function = wall_function(prepared.labels, found, plane)
+        fine, changes = contour(function)
+        lids = lids_of(function, found)
+    at = [] if plane is None else [plane.centre, plane.normal]
+    return {
+        "points": fine.points,
+        "triangles": fine.triangles,
+        "tags": fine.tags,
+        "voxels": prepared.labels.voxels,
+        "affine": prepared.labels.affine,
+        "plane": np.array(at, np.float64),
+        **_papers([*prepared.lines, *changes], prepared.drawn_volumes(), lids),
+    }
+
+
+def _unpacked(kept: Mapping[str, NDArray[Any]]) -> tuple[LabelVolume, valves.Plane | None]:
+    plane = valves.Plane(*kept["plane"]) if len(kept["plane"]) else None
+    return LabelVolume(kept["voxels"], kept["affine"]), plane
 
 
 def from_surface(fine: Surface, edge: float) -> Surface:
@@ -226,14 +245,11 @@ def from_surface(fine: Surface, edge: float) -> Surface:
     return sealed(coarse, coarse.tags, rings)
 
 
-def _packed(
-    mesh: HeartMesh,
-    changes: list[str],
-    volumes: Mapping[str, float],
-    lids: Mapping[Boundary, Float],
+def _papers(
+    changes: list[str], volumes: Mapping[str, float], lids: Mapping[Boundary, Float]
 ) -> dict[str, NDArray[Any]]:
+    """Return what is known about a mesh besides itself, as arrays; see `PAPERS`."""
     return {
-        **mesh.arrays(),
         "changes": np.array(changes, dtype=np.str_),
         "label_names": np.array(list(volumes), dtype=np.str_),
         "label_volumes": np.array(list(volumes.values()), dtype=np.float64),

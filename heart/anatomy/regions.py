@@ -29,13 +29,13 @@ WALL_BETWEEN_THE_OTHERS = {
 
 def regions(points: Float, cells: Int, facets: Int, tags: Int) -> Int:
     """Return the `Region` of each cell, (m,); each region is one connected part."""
-    centre = points[cells].mean(axis=1)
     if not (tags == Boundary.RV_ENDO).any():
         return np.full(len(cells), Region.LV_WALL, np.int32)
     middle = points[facets].mean(axis=1)
     distance = np.stack(
-        [cKDTree(middle[tags == tag]).query(centre)[0] for tag in WALL_BETWEEN_THE_OTHERS]
+        [cKDTree(middle[tags == tag]).query(points)[0] for tag in WALL_BETWEEN_THE_OTHERS]
     )
+    distance = distance[:, cells].sum(axis=2)
     names = np.array(list(WALL_BETWEEN_THE_OTHERS.values()), np.int32)
     return _connected(cells, names[distance.argmax(axis=0)])
 
@@ -44,8 +44,9 @@ def _connected(cells: Int, region: Int) -> Int:
     """Give every crumb of a region to the region around it."""
     faces = np.sort(cells[:, tetrahedra.FACES].reshape(-1, 3), axis=1).astype(np.int64)
     size = int(cells.max()) + 1
-    order = np.argsort((faces[:, 0] * size + faces[:, 1]) * size + faces[:, 2], kind="stable")
-    twin = (faces[order][1:] == faces[order][:-1]).all(axis=1)
+    key = (faces[:, 0] * size + faces[:, 1]) * size + faces[:, 2]
+    order = np.argsort(key, kind="stable")
+    twin = key[order[1:]] == key[order[:-1]]
     pairs = np.stack([order[:-1][twin], order[1:][twin]], axis=1) // 4
     result = region.copy()
     for _ in range(5):
