@@ -19,11 +19,16 @@ from heart.anatomy.labels import LEFT_BLOOD, LV_MUSCLE, RIGHT_BLOOD, Label, Labe
 from heart.anatomy.recipe import Repair
 from heart.anatomy.valves import Plane
 from heart.core.errors import LabelError
+from heart.core.parameters import Parameter
 
 Mask = NDArray[np.bool_]
 Repaired = tuple[LabelVolume, list[str]]
 
 TOUCHING = ndimage.generate_binary_structure(3, 3)
+LIP = Parameter(
+    1.0, "1", 0.0, 1.0, "assumed",
+    "how far, in wall thicknesses, the wall reaches round a valve; 0 ends it in a knife edge",
+)  # fmt: skip
 MARGIN = 21.0
 """mm around the ventricles; the thickest wall that a recipe may ask for is 20 mm."""
 BLOOD = (*LEFT_BLOOD, *RIGHT_BLOOD)
@@ -159,8 +164,9 @@ def minimum_wall(
     """Add wall where less than the minimum (mm) lies between a cavity and the outside.
 
     Only background (and, around the left ventricle, the right ventricle's wall) is turned into
-    wall: neither the septum nor the other cavity is moved. Background nearer to an atrium or a
-    great vessel than to the cavity stays, so that the wall ends at the valves.
+    wall: neither the septum nor the other cavity is moved. Background that is clearly nearer to an
+    atrium or a great vessel than to the cavity stays, so that the wall ends at the valves with a
+    blunt lip.
     """
     voxels = volume.voxels.copy()
     below = _below(volume, plane)
@@ -175,7 +181,7 @@ def minimum_wall(
         zone = (distance <= thickness + 1e-6) & np.isin(voxels, takes) & below
         beyond = np.isin(voxels, [x for x in BLOOD if x not in (Label.LV_CAVITY, Label.RV_CAVITY)])
         if beyond.any():
-            zone &= distance <= _distance(~beyond, volume)
+            zone &= distance <= _distance(~beyond, volume) + LIP.value * thickness
         voxels[zone] = wall
     repaired, lines = _changed(volume, voxels, "wall added")
     if synthetic and rv_wall > 0.0:
