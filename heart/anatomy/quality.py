@@ -166,7 +166,7 @@ def wall_thickness(mesh: HeartMesh, segments: Int) -> dict[int, float]:
     outer = [t for t in (Boundary.EPI, Boundary.RV_ENDO) if (mesh.facet_tags == t).any()]
     middle = mesh.points[mesh.facets_of(*outer)].mean(axis=1)
     across = np.concatenate([mesh.points[mesh.nodes_of(*outer)], middle])
-    distance, _ = cKDTree(across).query(mesh.points[endo])
+    distance = np.asarray(cKDTree(across).query(mesh.points[endo])[0])
     of = segments[endo]
     return {
         int(segment): float(np.median(distance[of == segment]))

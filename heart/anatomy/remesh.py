@@ -48,13 +48,11 @@ def remeshed(surface: Surface, edge: float) -> Surface:
         clustering.subdivide(
             int(np.ceil(np.log(wanted * POINTS_PER_CLUSTER / fine.n_points) / np.log(4)))
         )
-    for attempt in range(TRIES):
-        clusters = clustering.cluster(round(wanted * 1.1**attempt))
-        points, triangles = _dual(clustering, np.asarray(clusters))
-        faults = int((topology.edge_table(triangles).count != 2).sum())
-        if faults == 0:
-            break
-    else:
+    points, triangles, faults = _dual(clustering, round(wanted))
+    for attempt in range(1, TRIES):
+        if faults:
+            points, triangles, faults = _dual(clustering, round(wanted * 1.1**attempt))
+    if faults:
         raise MeshingError(
             f"the surface has parts thinner than the edge length {edge:g} mm ({faults} edges)",
             fix="use a shorter edge length",
@@ -64,8 +62,9 @@ def remeshed(surface: Surface, edge: float) -> Surface:
     return Surface(np.asarray(points), triangles, surface.tags[middle])
 
 
-def _dual(clustering: pyacvd.Clustering, clusters: Int) -> tuple[Float, Int]:
-    """Return the centroids of the clusters and a triangle wherever three of them meet."""
+def _dual(clustering: pyacvd.Clustering, count: int) -> tuple[Float, Int, int]:
+    """Return the points and triangles of the dual of `count` clusters, and its faulty edges."""
+    clusters = np.asarray(clustering.cluster(count))
     triangles = clusters[np.asarray(clustering.mesh.regular_faces)]
     a, b, c = triangles.T
     triangles = triangles[(a != b) & (b != c) & (c != a)]
@@ -74,4 +73,5 @@ def _dual(clustering: pyacvd.Clustering, clusters: Int) -> tuple[Float, Int]:
     points = np.stack(
         [np.bincount(clusters, clustering.area * x) for x in clustering.mesh.points.T], axis=1
     )
-    return topology.compacted(points / weight[:, None], triangles[first])
+    points, triangles = topology.compacted(points / weight[:, None], triangles[first])
+    return points, triangles, int((topology.edge_table(triangles).count != 2).sum())

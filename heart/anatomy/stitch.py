@@ -130,8 +130,8 @@ def _gap(points: Float, first: Int, second: Int) -> float:
         start, end = points[loop][:, None], points[np.roll(loop, -1)][:, None]
         return np.asarray(((1.0 - part) * start + part * end).reshape(-1, 3))
 
-    there = cKDTree(line(second)).query(points[first])[0]
-    back = cKDTree(line(first)).query(points[second])[0]
+    there = np.asarray(cKDTree(line(second)).query(points[first])[0])
+    back = np.asarray(cKDTree(line(first)).query(points[second])[0])
     return float(max(there.max(), back.max()))
 
 

@@ -45,6 +45,7 @@ def contour(function: WallFunction) -> tuple[Surface, list[str]]:
     """
     wall = function.wall()
     changes: list[str] = []
+    pores: list[tuple[Float, float]] = []
     for _ in range(4):
         surface = _contoured(wall, function)
         pores = _pores(surface)

@@ -98,12 +98,13 @@ def transferred(surface: Surface, points: Float, facets: Int) -> Int:
     """Return for each facet the tag of the surface triangle that is nearest and faces its way."""
     from_centre = surface.points[surface.triangles].mean(axis=1)
     centre = points[facets].mean(axis=1)
-    distance, nearest = cKDTree(from_centre).query(centre)
-    if distance.max(initial=0.0) < 1e-9:
+    tree = cKDTree(from_centre)
+    closest, nearest = tree.query(centre)
+    if np.max(closest, initial=0.0) < 1e-9:
         return np.asarray(surface.tags[nearest])
     normals = _unit(tetrahedra.face_normals(surface.points, surface.triangles))
     own = _unit(tetrahedra.face_normals(points, facets))
-    distance, around = cKDTree(from_centre).query(centre, k=8)
+    distance, around = tree.query(centre, k=8)
     facing = np.einsum("kij,kj->ki", normals[around], own)
     best = np.argmin(distance * (2.0 - facing), axis=1)
     return np.asarray(surface.tags[around[np.arange(len(facets)), best]])
