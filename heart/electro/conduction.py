@@ -152,7 +152,7 @@ REGISTRY: dict[str, ConductionState] = {
             "and may then run along the left endocardium, whose network is intact but entered late",
             "Strocchi2020",
             RV_SITES,
-            lv_sheet=0.5,
+            lv_sheet=0.6,
         ),
         ConductionState(
             "rbbb",

@@ -29,7 +29,8 @@ from heart.observe.torso_shape import TorsoShape
 from heart.scenario.crt import EcgSection
 from heart.study.crt.members import Member
 
-SETS = Parameter(8, "1", 1, 1000, "assumed", "electrode sets that the members share")
+SETS = Parameter(6, "1", 1, 1000, "assumed", "electrode sets that the members share")
+NEAR = Parameter(8.0, "mm", 2.0, 20.0, "assumed", "torso mesh around the heart: QRS within 1 ms")
 QUICK = Grid(fine=10.0, coarse=40.0, growth=1.5)
 
 
@@ -111,7 +112,9 @@ def prepare(
     quick = generate(heart.mesh, shape, grid=QUICK)
     torso = quick
     if section.method == "lead_field":
-        torso = generate(heart.mesh, shape, grid=Grid(coarse=section.torso.edge_length))
+        torso = generate(
+            heart.mesh, shape, grid=Grid(fine=NEAR.value, coarse=section.torso.edge_length)
+        )
     if section.torso.electrodes is not None:
         given = electrode_files.read_csv(files[section.torso.electrodes], "mm")
         torso, quick = (replace(one, electrodes=given) for one in (torso, quick))
