@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from heart.anatomy import triangles as topology
 from heart.anatomy.surface import Surface
 from heart.core.errors import MeshingError, UsageError
 from heart.numerics import tetrahedra
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer]
+
+
+VOLUME_CHANGE = 0.03
 
 
 class Tetrahedraliser(Protocol):
@@ -81,12 +85,21 @@ def tetrahedralised(
     Raises
     ------
     MeshingError
-        The result is empty, has inverted cells, or lost more than 3 % of the volume.
+        The surface is open, or the result is empty or differs by more than 3 % in volume.
     """
+    wanted = topology.enclosed_volume(surface.points, surface.triangles)
+    if (topology.edge_table(surface.triangles).count != 2).any() or wanted <= 0:
+        raise MeshingError("the surface to fill is not closed and oriented outward")
     points, cells = mesher(surface.points, surface.triangles, edge)
     if not len(cells):
         raise MeshingError("the mesher returned no tetrahedra")
     cells = tetrahedra.oriented(points, cells)
+    volume = float(tetrahedra.volumes(points, cells).sum())
+    if abs(volume / wanted - 1.0) > VOLUME_CHANGE:
+        raise MeshingError(
+            f"the tetrahedra fill {volume / 1000:.1f} mL of {wanted / 1000:.1f} mL",
+            fix="use a shorter edge length or the other backend",
+        )
     used, index = np.unique(cells, return_inverse=True)
     points, cells = points[used], index.reshape(cells.shape).astype(np.int32)
     facets, _ = tetrahedra.boundary_faces(cells)

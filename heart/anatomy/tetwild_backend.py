@@ -1,6 +1,7 @@
 """Tetrahedra by fTetWild (MPL-2): permissive licence, and accepts surfaces that gmsh refuses.
 
-It does not keep the surface but stays within an envelope of it, here 5 % of the edge length.
+It does not keep the surface but stays within an envelope of it, here 5 % of the edge length. Two
+runs do not give the same mesh bit by bit (its random numbers cannot be seeded); the cache does.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def finned() -> pv.PolyData:
 
 def crossing() -> pv.PolyData:
     mesh = cup()
-    second = np.asarray(mesh.points) + [40.0, 3.0, 1.0]
+    second = np.asarray(mesh.points) + np.array([40.0, 3.0, 1.0])
     faces = np.vstack([mesh.regular_faces, mesh.regular_faces + mesh.n_points])
     return pv.PolyData.from_regular_faces(np.vstack([mesh.points, second]), faces)
 
