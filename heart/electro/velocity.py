@@ -22,10 +22,10 @@ PARAMETERS: dict[str, Parameter] = {
     "fibre": Parameter(0.60, "mm/ms", 0.1, 1.2, "Camps2021", "prior 0.5 to 0.75"),
     "sheet": Parameter(0.40, "mm/ms", 0.05, 1.2, "Camps2021", "transmural; prior 0.25 to 0.6"),
     "normal": Parameter(0.30, "mm/ms", 0.05, 1.2, "Camps2021", "prior 0.3 to 0.5"),
-    "endocardial_lv": Parameter(1.5, "mm/ms", 0.1, 4.0, "Camps2021", "dense: prior 1.0 to 1.9"),
-    "endocardial_rv": Parameter(1.3, "mm/ms", 0.1, 4.0, "Camps2021", "sparse: prior 0.7 to 1.5"),
+    "endocardial_lv": Parameter(1.45, "mm/ms", 0.1, 4.0, "Camps2021", "dense: prior 1.0 to 1.9"),
+    "endocardial_rv": Parameter(1.1, "mm/ms", 0.1, 4.0, "Camps2021", "sparse: prior 0.7 to 1.5"),
     "endocardial_extent": Parameter(
-        0.90, "1", 0.0, 1.0, "CardoneNoott2016", "largest apicobasal of the fast sheet; 0.8 to 0.9"
+        0.85, "1", 0.0, 1.0, "CardoneNoott2016", "largest apicobasal of the fast sheet; 0.8 to 0.9"
     ),
 }
 
