@@ -11,6 +11,7 @@ from typing import Any
 
 from heart.anatomy.aha import SEGMENT_NAMES
 from heart.report import theme
+from heart.report.techniques import NAMES, best_of_each, shown_on_map
 from heart.study.crt.result import CrtResult, Metric, RankedLead
 
 MEASURES: dict[str, tuple[str, str]] = {
@@ -77,9 +78,8 @@ def page(result: CrtResult, figures: Mapping[str, str], scenes: Sequence[Mapping
         "kpis": _kpis(result),
         "figures": figures,
         "lead_map_caption": (
-            "Candidate positions (balls) coloured by the BIVAT-90 they gain over no pacing; the "
-            "epicardium is coloured by interpolation between them. Red: best position with a lead "
-            "on the left ventricle."
+            "Epicardial positions (balls) coloured by the BIVAT-90 they gain over no pacing, each "
+            "at its best delay; the surface is interpolated between them. Red: the best of them."
         ),
         "ranking_note": (
             f"{result.candidates} lead configurations with {result.combinations} settings of "
@@ -91,6 +91,7 @@ def page(result: CrtResult, figures: Mapping[str, str], scenes: Sequence[Mapping
             "Regret: expected loss against the best of each heart, as a share of the attainable "
             "benefit. ◇: no other configuration is better in BIVAT-90, LVAT-95 and QRS together."
         ),
+        "techniques": _techniques(result),
         "rows": rows(result),
         "interactive": scenes,
         "activation_caption": (
@@ -122,10 +123,10 @@ def headline(result: CrtResult) -> str:
     gain = _gain(result, best)
     if gain <= 0:
         return "No lead position improves activation in this model."
-    lv = _best_lv(result)
+    outer = shown_on_map(result)
     where = f"{best.label} shortens activation most"
-    if lv is not None and lv is not best:
-        where += f"; among left-ventricular leads, {lv.label}"
+    if outer is not best:
+        where += f"; among epicardial leads, {outer.label}"
     return f"{where}." if result.decision.clear else f"No site is clearly better. {where}."
 
 
@@ -171,7 +172,7 @@ def rows(result: CrtResult) -> list[dict[str, Any]]:
     top = int(_get(result.scenario, "ranking", "top", default=10))
     reference = result.metrics["baseline"]["bivat90"].value
     keep = [r for r in result.ranking if r.captured and (r.rank or 0) <= top]
-    lv = _best_lv(result)
+    lv = best_lv(result)
     latest = result.latest.rank if result.latest else None
     for row in result.ranking:
         extra = row is lv or (latest is not None and row.rank == latest)
@@ -183,6 +184,32 @@ def rows(result: CrtResult) -> list[dict[str, Any]]:
     width = max(high - low, 1.0)
     low, width = low - 0.04 * width, 1.08 * width
     return [_row(row, reference, low, width, latest, lv) for row in keep]
+
+
+def _techniques(result: CrtResult) -> list[dict[str, str]]:
+    before = result.metrics["baseline"]
+    first = {
+        "technique": "No pacing",
+        "label": "",
+        "vv": "",
+        "rank": "",
+        "regret": "",
+        **{key: number(before[key]) for key in ("bivat90", "lvat95", "qrs_duration", "qrs_area")},
+    }
+    return [first] + [
+        {
+            "technique": NAMES[key],
+            "label": row.label,
+            "vv": delay(row),
+            "rank": str(row.rank),
+            "regret": "–" if row.regret is None else f"{100 * row.regret:.0f} %",
+            **{
+                name: number(row.metrics.get(name))
+                for name in ("bivat90", "lvat95", "qrs_duration", "qrs_area")
+            },
+        }
+        for key, row in best_of_each(result).items()
+    ]
 
 
 def _row(
@@ -304,7 +331,8 @@ def _provenance(result: CrtResult) -> list[tuple[str, str]]:
     return [*lines, ("time", seconds)]
 
 
-def _best_lv(result: CrtResult) -> RankedLead | None:
+def best_lv(result: CrtResult) -> RankedLead | None:
+    """Return the best row with a lead on the left ventricle."""
     rank = result.decision.best_lv
     return None if rank is None else result.ranking[rank - 1]
 

@@ -11,13 +11,11 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from heart.core.errors import StorageError
 from heart.core.progress import Telemetry, silent
 from heart.report import bullseye, ecg_paper, interactive, mesh_picture, scene, theme
-from heart.report.crt_page import page
+from heart.report.crt_page import best_lv, page
 from heart.report.offscreen import plotter as new_plotter
+from heart.report.techniques import EPICARDIAL, shown_on_map
 from heart.report.views import look
 from heart.study.crt.result import CrtResult
-from heart.therapy.sites import Kind
-
-EPICARDIAL = (Kind.LV_EPICARDIUM, Kind.VEIN, Kind.EXPLICIT)
 
 
 def write_report(result: CrtResult, run_dir: Path, *, telemetry: Telemetry | None = None) -> Path:
@@ -64,12 +62,13 @@ def write_report(result: CrtResult, run_dir: Path, *, telemetry: Telemetry | Non
 
 
 def marks(result: CrtResult) -> scene.SiteMarks:
-    """Return the candidate sites with what they gain; the best one has a lead on the LV."""
-    row = result.ranking[(result.decision.best_lv or 1) - 1]
+    """Return the epicardial sites with what they gain, or all sites where there are none."""
+    row = shown_on_map(result)
+    outer = [k for k, site in enumerate(result.sites) if site.kind in EPICARDIAL]
     shown = [
-        index
-        for index, site in enumerate(result.sites)
-        if index == row.site or np.isfinite(result.site_benefit[index]) or not site.captured
+        k
+        for k in outer or range(len(result.sites))
+        if k == row.site or np.isfinite(result.site_benefit[k]) or not result.sites[k].captured
     ]
     partner = next((result.sites[k].point for k in row.poles if result.sites[k].is_rv), None)
     return scene.SiteMarks(
@@ -78,14 +77,12 @@ def marks(result: CrtResult) -> scene.SiteMarks:
         title="BIVAT-90 gained (ms)",
         best=shown.index(row.site),
         partner=partner,
-        epicardial=np.array([result.sites[k].kind in EPICARDIAL for k in shown]),
     )
 
 
 def _figures(result: CrtResult, folder: Path, *, heart: bool) -> dict[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    row = result.ranking[(result.decision.best_lv or 1) - 1]
-    first = result.best
+    row, first = shown_on_map(result), result.best
     drawn = {
         "ecg": ecg_paper.draw(
             folder / "ecg.png",
@@ -108,6 +105,7 @@ def _figures(result: CrtResult, folder: Path, *, heart: bool) -> dict[str, Path]
             title="Benefit of an epicardial lead",
             unit="BIVAT-90 gained (ms)",
             star=row.aha or None,
+            diverging=min(result.aha_benefit.values(), default=0.0) < 0.0,
         ),
     }
     if not heart:
@@ -118,9 +116,10 @@ def _figures(result: CrtResult, folder: Path, *, heart: bool) -> dict[str, Path]
         first.label: result.activation["best"],
     }
     leads = {first.label: np.array([result.sites[k].point for k in first.poles])}
-    if row is not first and "best_lv" in result.activation:
-        maps[row.label] = result.activation["best_lv"]
-        leads[row.label] = np.array([result.sites[k].point for k in row.poles])
+    lv = best_lv(result)
+    if lv is not None and lv is not first and "best_lv" in result.activation:
+        maps[lv.label] = result.activation["best_lv"]
+        leads[lv.label] = np.array([result.sites[k].point for k in lv.poles])
     drawn["activation"] = scene.write_activation(folder / "activation.png", mesh, maps, leads=leads)
     drawn["lead_map"] = scene.write_lead_map(folder / "lead_map.png", mesh, marks(result))
     drawn["mesh"] = mesh_picture.write(folder / "mesh.png", mesh)

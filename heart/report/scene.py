@@ -36,8 +36,6 @@ class SiteMarks:
         Index of the best site.
     partner
         (3,) position of the other lead (the RV lead), or None.
-    epicardial
-        (s,) which sites lie on the LV epicardium; the surface is coloured between those.
     """
 
     points: Float
@@ -45,7 +43,6 @@ class SiteMarks:
     title: str
     best: int
     partner: Float | None = None
-    epicardial: NDArray[np.bool_] | None = None
 
 
 REACH = 18.0
@@ -53,11 +50,9 @@ REACH = 18.0
 
 
 def between_sites(mesh: HeartMesh, sites: SiteMarks) -> Float:
-    """Return the value of the epicardial sites interpolated on the epicardium, NaN elsewhere."""
+    """Return the value of the sites interpolated on the epicardium, NaN elsewhere."""
     field = np.full(len(mesh.points), np.nan)
     use = np.isfinite(sites.values)
-    if sites.epicardial is not None:
-        use &= sites.epicardial
     if not use.any():
         return field
     nodes = mesh.nodes_of(Boundary.EPI)
@@ -201,7 +196,7 @@ def write_lead_map(
         look(plotter, view, heart.bounds)
 
     images = [[render(partial(draw, view=view)) for view in views]]
-    legend = [("best lead on the LV", theme.BEST)]
+    legend = [("best epicardial position", theme.BEST)]
     if sites.partner is not None:
         legend.append(("RV lead (inside)", theme.INK))
     if not np.isfinite(sites.values).all():
