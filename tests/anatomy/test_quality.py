@@ -43,7 +43,7 @@ def test_given_lids_are_used(ventricle: HeartMesh):
     rim = np.intersect1d(ventricle.nodes_of(Boundary.LV_ENDO), ventricle.nodes_of(Boundary.BASE))
     ring = ventricle.points[rim]
     ring = ring[np.argsort(np.arctan2(ring[:, 1], ring[:, 0]))]
-    apex = np.tile(ring.mean(axis=0) + [0, 0, 6.0], (len(ring), 1))
+    apex = np.tile(ring.mean(axis=0) + np.array([0, 0, 6.0]), (len(ring), 1))
     lid = np.stack([ring, np.roll(ring, -1, axis=0), apex], axis=1)
     area = 0.5 * np.cross(ring, np.roll(ring, -1, axis=0))[:, 2].sum()
     flat = cavity_volume(ventricle, Boundary.LV_ENDO)

@@ -19,7 +19,8 @@ def tube(radius: float, low: float, high: float, around: int, name: str, tag: Bo
     heights = np.linspace(low, high, rows)
     ring = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius
     points = np.concatenate(
-        [np.column_stack([ring, np.full(around, z)]) for z in heights] + [[[0.0, 0.0, low - 5.0]]]
+        [np.column_stack([ring, np.full(around, z)]) for z in heights]
+        + [np.array([[0.0, 0.0, low - 5.0]])]
     )
     following = np.roll(np.arange(around), -1)
     made = []
@@ -36,7 +37,7 @@ def ring(inner: float, outer: float, z: float, around: int) -> Part:
     """A flat base between two circles."""
     angle = 2 * np.pi * np.arange(around) / around
     circle = np.column_stack([np.cos(angle), np.sin(angle), np.zeros(around)])
-    points = np.concatenate([circle * inner, circle * outer]) + [0, 0, z]
+    points = np.concatenate([circle * inner, circle * outer]) + np.array([0, 0, z])
     a, b = np.arange(around), np.roll(np.arange(around), -1)
     triangles = np.concatenate(
         [np.stack([a, b, a + around], 1), np.stack([b, b + around, a + around], 1)]

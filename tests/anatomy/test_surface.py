@@ -1,4 +1,4 @@
-"""The surface must keep the thin wall and the volumes, close, and have exactly the valves' holes."""
+"""The surface must keep the thin wall and the volumes, close, and open only at the valves."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_remeshing_keeps_shape_and_topology(both: Made, edge: float):
 
 
 def test_impossible_edges_are_refused(both: Made):
-    """An edge in metres, or one that cannot represent the wall, is an error and not a wrong mesh."""
+    """An edge in metres, or one too long for the wall, is an error, not a wrong mesh."""
     with pytest.raises(ParameterError, match="edge length"):
         remeshed(both.surface, 1500.0)
 

@@ -53,9 +53,7 @@ def test_same_surface_same_mesh(ball: Surface):
 
 def test_gmsh_keeps_the_surface(ball: Surface):
     """Outer facets are the given triangles, so that names need no guess."""
-    points, cells, facets, _ = tetrahedralise.tetrahedralised(
-        ball, 2.0, tetrahedralise.backend("gmsh")
-    )
+    points, _, facets, _ = tetrahedralise.tetrahedralised(ball, 2.0, tetrahedralise.backend("gmsh"))
     assert len(facets) == len(ball.triangles)
     outer = points[np.unique(facets)]
     assert {tuple(p) for p in outer.round(9)} == {tuple(p) for p in ball.points.round(9)}
@@ -83,7 +81,7 @@ def test_open_surface_is_a_meshing_error(ball: Surface):
 
 def test_failures_of_gmsh_are_ours(ball: Surface):
     """gmsh raises bare exceptions; they must not reach the user as a traceback."""
-    crossing = np.concatenate([ball.points, ball.points + [5.0, 1.0, 0.3]])
+    crossing = np.concatenate([ball.points, ball.points + np.array([5.0, 1.0, 0.3])])
     triangles = np.concatenate([ball.triangles, ball.triangles + len(ball.points)])
     with pytest.raises(MeshingError, match="could not fill"):
         tetrahedralise.backend("gmsh")(crossing, triangles, 2.0)

@@ -55,7 +55,7 @@ def test_stray_voxels_are_no_valve():
     volume = two_ventricles(atria=False)
     voxels = volume.voxels.copy()
     top = np.argwhere(voxels == Label.LV_CAVITY)[:, 2].max()
-    i, j, _ = np.argwhere(voxels[:, :, top] == Label.LV_CAVITY)[0].tolist() + [top]
+    i, j = np.argwhere(voxels[:, :, top] == Label.LV_CAVITY)[0].tolist()
     voxels[i, j, top + 1] = Label.AORTA
     assert find_valves(changed(volume, voxels)) == []
 
