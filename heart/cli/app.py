@@ -21,6 +21,7 @@ from heart.cli.report import report
 from heart.cli.run import run
 from heart.cli.schema import schema
 from heart.cli.validate import validate
+from heart.cli.verify import verify
 from heart.cli.view import view
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (validate, mesh, run, report, view, schema, cite):
+for command in (validate, mesh, run, report, view, verify, schema, cite):
     app.command()(command)
 
 

@@ -1,0 +1,18 @@
+"""Every benchmark by name, quick ones first."""
+
+from __future__ import annotations
+
+from heart.study.verification import (
+    ecg_sphere,
+    eikonal,
+    example_mesh,
+    example_physiology,
+    fibres,
+    mesh_ranking,
+)
+from heart.study.verification.benchmark import Benchmark
+
+REGISTRY: dict[str, Benchmark] = {
+    module.BENCHMARK.name: module.BENCHMARK
+    for module in (eikonal, fibres, ecg_sphere, example_mesh, example_physiology, mesh_ranking)
+}

@@ -1,0 +1,186 @@
+"""What `heart verify` promises: numbers beside references, a verdict that follows from them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from heart.cli.app import app
+from heart.core.errors import GateError, UsageError
+from heart.core.progress import Telemetry, silent
+from heart.study.verification import benchmark as rows
+from heart.study.verification import eikonal, fibres, mesh_ranking, report
+from heart.study.verification.benchmark import Benchmark, Check, Gate
+from heart.study.verification.nominal import Nominal
+from heart.study.verification.registry import REGISTRY
+from heart.study.verification.shapes import ball, box
+
+NAMES = ("eikonal", "fibres", "ecg_sphere", "example_mesh", "example_physiology", "mesh_ranking")
+
+
+def verify(*words: str) -> tuple[BaseException | None, str]:
+    """Return how `heart verify` ended and what it printed."""
+    ended = CliRunner().invoke(app, ["verify", *words])
+    return ended.exception, ended.stdout
+
+
+def made_of(*checks: Check) -> Benchmark:
+    """Return a benchmark that always gives these rows."""
+
+    def run(telemetry: Telemetry) -> list[Check]:
+        telemetry.say("made up")
+        return list(checks)
+
+    return Benchmark("made_up", "Made up", 1.0, run, ("a note",))
+
+
+GOOD = rows.near("good", 1.001, 1.0, 0.01, "ms", "assumed", relative=True)
+BAD = rows.between("bad", 1.2, 0.0, 1.0, "mm", "assumed")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_entry_can_be_listed_and_documented(name: str, repo_root: Path) -> None:
+    """A benchmark that is only in the code is not offered; its table is in the documentation."""
+    one = REGISTRY[name]
+    assert one.name == name
+    assert one.title
+    assert 0.0 < one.seconds < 3600.0
+    assert callable(one.run)
+    assert all(note.endswith(".") for note in one.notes)
+    listing = verify("--list")[1]
+    assert f"{name} " in listing
+    assert one.title in listing
+    assert f"{name}.md" in (repo_root / "docs/verification/README.md").read_text(encoding="utf-8")
+
+
+def test_registry_holds_nothing_else() -> None:
+    """The list above is the list of the command."""
+    assert tuple(sorted(REGISTRY)) == tuple(sorted(NAMES))
+
+
+@pytest.mark.parametrize("part", [eikonal._order, eikonal._slab, eikonal._bent_path])
+def test_quick_eikonal_parts_meet_their_gates(part: Callable[[], list[Check]]) -> None:
+    """Order, bound and bent path are gates of every release, so they run with the tests."""
+    for check in part():
+        assert check.passed, check
+
+
+def test_twenty_millimetres_but_along_the_fibre() -> None:
+    """First order leaves 2 % straight along the fibre at 0.5 mm; every other way is below 1 %."""
+    missed = [check.name for check in eikonal._twenty_millimetres() if not check.passed]
+    assert missed in ([], ["worst arrival at 20 mm, along the fibre"])
+
+
+def test_eikonal_head_wave_meets_its_gate() -> None:
+    """Moved nodes make every triangle of the sheet different: a wrong edge would show."""
+    (check,) = eikonal._head_wave()
+    assert check.passed, check
+
+
+def test_fibres_meet_their_gates() -> None:
+    """The whole benchmark takes seconds."""
+    checks = fibres.run(silent())
+    assert len([check for check in checks if check.gate is not None]) == 6
+    assert [check for check in checks if not check.passed] == []
+
+
+def test_gate_follows_from_the_numbers() -> None:
+    """A verdict cannot be set apart from the number; NaN passes nothing."""
+    assert GOOD.passed
+    assert not BAD.passed
+    assert not rows.near("nan", math.nan, 1.0, 0.5, "1", "assumed").passed
+    assert not rows.between("nan", math.nan, None, 1.0, "1", "assumed").passed
+    assert rows.shown("shown", math.nan, "1", "assumed").passed
+    assert rows.zero("zero", -1e-9, 1e-8, "1", "assumed").passed
+    assert not rows.near("far", 1.02, 1.0, 0.01, "ms", "assumed", relative=True).passed
+    assert Gate(0.0, None).holds(0.0)
+    assert not Gate(None, None).holds(None)
+
+
+def test_missed_gate_is_code_60_and_the_table_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schedulers look at the code, people at the number that missed."""
+    monkeypatch.setitem(REGISTRY, "made_up", made_of(GOOD, BAD))
+    error, shown = verify("made_up")
+    assert isinstance(error, GateError)
+    assert error.exit_code == 60
+    assert "1 of 2 gates not met" in error.line()
+    assert "made_up: bad" in error.line()
+    assert "NOT MET" in shown
+    assert "0.1 %" in shown
+    assert "1.2 mm" in shown
+
+
+def test_json_and_markdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are written also when a gate is missed, and say which commit made them."""
+    monkeypatch.setitem(
+        REGISTRY, "made_up", made_of(GOOD, BAD, rows.shown("x", math.inf, "1", "a"))
+    )
+    error, _ = verify(
+        "made_up", "--json", str(tmp_path / "out.json"), "--markdown", str(tmp_path / "pages")
+    )
+    assert isinstance(error, GateError)
+    record = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    (found,) = record["benchmarks"]
+    assert record["passed"] is False
+    assert "commit" in record["provenance"]
+    assert [check["passed"] for check in found["checks"]] == [True, False, True]
+    assert found["checks"][0]["error"] == pytest.approx(0.001)
+    assert found["checks"][1]["gate"] == {"low": 0.0, "high": 1.0, "on": "value"}
+    assert found["checks"][2]["ours"] is None
+    page = (tmp_path / "pages" / "made_up.md").read_text(encoding="utf-8")
+    assert "1 of 2 gates met" in page
+    assert "commit" in page
+    assert page.count("\n| ") == 4
+
+
+def test_unknown_name_is_a_usage_error() -> None:
+    """A misspelt name must not look like a passed benchmark."""
+    error, _ = verify("eikonel")
+    assert isinstance(error, UsageError)
+    assert error.exit_code == 2
+    assert "did you mean 'eikonal'?" in error.line()
+    assert isinstance(verify()[0], UsageError)
+
+
+def test_gates_read_as_words() -> None:
+    """Columns on a pipe are for people too."""
+    table = report.plain(report.Outcome(made_of(), (GOOD, BAD), 1.0, "2000-01-01"))
+    assert "error ≤ 1 %" in table
+    assert "0 to 1 mm" in table
+
+
+def test_rank_correlation_of_two_meshes() -> None:
+    """Leads are compared by name: a mesh may lack one or list them in another order."""
+
+    def screened(labels: str, utility: list[float]) -> Nominal:
+        paced = np.arange(9.0 * len(labels)).reshape(len(labels), 9)
+        named = dict.fromkeys(mesh_ranking.SHOWN, 1.0)
+        beat = np.zeros(4)
+        return Nominal(None, beat, beat, named, named, tuple(labels), np.array(utility), paced)
+
+    coarse, fine = screened("dcba", [4.0, 3.0, 2.0, 1.0]), screened("abc", [1.1, 2.1, 3.1])
+    found = {check.name: check for check in mesh_ranking.compared(coarse, fine)}
+    assert found["rank correlation of the leads (Spearman)"].ours == pytest.approx(1.0)
+    assert found["leads on both meshes"].passed
+    assert found["rank at 1.5 mm of the best lead at 1.0 mm"].ours == 2
+    turned = screened("abc", [3.0, 2.0, 1.0])
+    assert not all(check.passed for check in mesh_ranking.compared(coarse, turned))
+
+
+def test_shapes_are_whole() -> None:
+    """A benchmark on a broken mesh verifies nothing: volumes are those of box and ball."""
+    from heart.numerics import tetrahedra
+
+    points, cells = box((3.0, 2.0, 1.0), 0.25, 0.2, np.random.default_rng(1))
+    volumes = tetrahedra.volumes(points, cells)
+    assert volumes.min() > 0.0
+    assert volumes.sum() == pytest.approx(6.0)
+    points, cells = ball(2.0, 8)
+    assert tetrahedra.volumes(points, cells).sum() == pytest.approx(4 / 3 * np.pi * 8.0, rel=0.02)
+    assert np.linalg.norm(points, axis=1).max() == pytest.approx(2.0)
