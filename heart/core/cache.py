@@ -59,7 +59,7 @@ def cached_arrays(kind: str, key: str, make: Callable[[], Mapping[str, NDArray[A
         try:
             with np.load(path, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
             log.warning("cache entry %s is damaged (%s); made again", path.name, error)
             path.unlink(missing_ok=True)
     arrays = {name: np.asarray(array) for name, array in make().items()}

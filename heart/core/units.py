@@ -8,13 +8,21 @@ guessing is how 65 cm/s becomes 65 m/s.
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
+from tokenize import TokenError
 from typing import TYPE_CHECKING
 
 from heart.core.errors import UnitError
 
 if TYPE_CHECKING:
     from pint import UnitRegistry
+
+
+NUMBER_AND_UNIT = re.compile(
+    r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%°µμ][\w%°µμ²³·*/^ ()-]*|)\s*$"
+)
+"""A number, then letters: pint would also evaluate expressions, which no value needs."""
 
 
 @cache
@@ -56,18 +64,19 @@ def parse(text: object, unit: str, *, where: str = "") -> float:
         raise UnitError(
             f"{text!r} has no unit", where=where, expected=example, fix="write value and unit"
         )
-    try:
-        quantity = registry().Quantity(text)
-    except (pint.PintError, ValueError, TypeError, SyntaxError, AttributeError) as error:
+    match = NUMBER_AND_UNIT.match(text)
+    if match is None:
+        comma = ", with a decimal point" if "," in text else ""
         raise UnitError(
-            f"cannot read {text!r} as value and unit ({error})", where=where, expected=example
-        ) from error
-    except Exception as error:
-        if type(error).__module__.split(".")[0] not in {"tokenize", "pint", "flexparser"}:
-            raise
-        raise UnitError(f"cannot read {text!r}", where=where, expected=example) from error
-    if not isinstance(quantity.magnitude, (int, float)):
-        raise UnitError(f"{text!r} is not a number with a unit", where=where, expected=example)
+            f"cannot read {text[:60]!r} as value and unit", where=where, expected=example + comma
+        )
+    number, name = float(match[1]), match[2].strip()
+    if not name and number == 0.0:
+        return 0.0
+    try:
+        quantity = registry().Quantity(number, name or "dimensionless")
+    except (pint.PintError, ValueError, TypeError, SyntaxError, AttributeError, TokenError) as bad:
+        raise UnitError(f"{text!r}: {name!r} is not a unit", where=where, expected=example) from bad
     if quantity.unitless and unit not in ("", "dimensionless"):
         raise UnitError(f"{text!r} has no unit", where=where, expected=example)
     try:

@@ -109,7 +109,11 @@ PLAIN = st.recursive(
     | st.booleans()
     | st.integers(-(10**15), 10**15)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(codec="ascii", categories=("L", "N", "P", "S")), max_size=12),
+    # ruamel writes a lone "?" in a list so that it cannot read it itself: not our reader's fault
+    | st.text(
+        st.characters(codec="ascii", categories=("L", "N", "P", "S"), exclude_characters="?"),
+        max_size=12,
+    ),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), inner, max_size=3)
