@@ -63,9 +63,9 @@ class Lengths:
         return self.tets[:, 2:]
 
     @property
-    def names(self) -> NDArray[np.int32]:
+    def names(self) -> NDArray[np.uint32]:
         """Packed node numbers (m, 4)."""
-        return self.tets.view(np.int32)[:, :4]
+        return self.tets.view(np.uint32)[:, :4]
 
 
 @njit(cache=True, nogil=True)

@@ -13,24 +13,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from heart.numerics.eikonal.local import through_cell, through_edge
+from heart.numerics.eikonal.batch import ROW, ROWS, collect, evaluate
+from heart.numerics.eikonal.local import through_edge
 
 _BUCKETS = 4096
-_NODE = (1 << 29) - 1
+_RESULT = np.uint64((ROWS - 1) * ROW)
 
-# Edges of a tetrahedron (01 02 03 12 13 23) seen from corner c, the others following cyclically:
-# c-p, c-q, c-r, p-q, p-r, q-r.
-_EDGES = np.array(
-    [[0, 1, 2, 3, 4, 5], [3, 4, 0, 5, 1, 2], [5, 1, 3, 2, 4, 0], [2, 4, 5, 0, 1, 3]], dtype=np.int64
-)
 _TRIANGLE_EDGES = np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]], dtype=np.int64)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"})
+@njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 def march(
     star_start: NDArray[np.int32],
     star: NDArray[np.int32],
-    names: NDArray[np.int32],
+    names: NDArray[np.uint32],
     lengths: NDArray[np.float64],
     fan_start: NDArray[np.int32],
     fan: NDArray[np.int32],
@@ -47,7 +43,7 @@ def march(
     ----------
     star_start, star, fan_start, fan
         Elements around each node, as in `EikonalMesh`.
-    names : (m, 4) int32
+    names : (m, 4) uint32
         Node numbers of the cells, with the obtuse angles at each in the top three bits.
     lengths, fan_lengths : (m, 6), (k, 3)
         Squared edge lengths, squared time; inf where an element does not conduct.
@@ -74,7 +70,10 @@ def march(
             most,
             3 * (star_start[v + 1] - star_start[v]) + 2 * (fan_start[v + 1] - fan_start[v]),
         )
-    todo = np.empty(most, np.int32)
+    rows = np.ones(ROWS * ROW)
+    whom = np.empty(ROW, np.uint32)
+    cells = np.empty(ROW, np.uint32)
+    codes = np.empty(ROW, np.uint8)
     improved = np.empty(max(most, nodes.size, 1), np.int32)
     head = np.full(_BUCKETS, -1, np.int32)
     tail = np.full(_BUCKETS, -1, np.int32)
@@ -143,57 +142,21 @@ def march(
             continue
         popped += 1
         state[i, 1] = ti
-        # Collecting first lets the memory reads of all cells overlap.
-        count = 0
-        for e in range(star_start[i], star_start[i + 1]):
-            code = star[e]
-            cell = code >> 2
-            p = names[cell, (code + 1) & 3]
-            q = names[cell, (code + 2) & 3]
-            r = names[cell, (code + 3) & 3]
-            late = max(state[p & _NODE, 0] - ti, state[q & _NODE, 0] - ti, state[r & _NODE, 0] - ti)
-            keep = late > 0.0 or ((p | q | r) & ~_NODE) != 0
-            todo[count] = code
-            count += keep
-        for e in range(count):
-            code = todo[e]
-            cell = code >> 2
-            corner = code & 3
-            p = names[cell, (code + 1) & 3] & _NODE
-            q = names[cell, (code + 2) & 3] & _NODE
-            r = names[cell, (code + 3) & 3] & _NODE
-            yp = state[p, 0] - ti
-            yq = state[q, 0] - ti
-            yr = state[r, 0] - ti
-            up = state[p, 1] - ti
-            uq = state[q, 1] - ti
-            ur = state[r, 1] - ti
-            ip = lengths[cell, _EDGES[corner, 0]]
-            if not ip < math.inf:
-                continue
-            iq = lengths[cell, _EDGES[corner, 1]]
-            ir = lengths[cell, _EDGES[corner, 2]]
-            pq = lengths[cell, _EDGES[corner, 3]]
-            pr = lengths[cell, _EDGES[corner, 4]]
-            qr = lengths[cell, _EDGES[corner, 5]]
-            x = through_cell(yp, uq, ur, ip, pq, pr, iq, ir, qr)
-            if x + tolerance < yp:
-                state[p, 0] = ti + x
-                state[p, 1] = math.inf
-                improved[changed] = p
-                changed += 1
-            x = through_cell(yq, ur, up, iq, qr, pq, ir, ip, pr)
-            if x + tolerance < yq:
-                state[q, 0] = ti + x
-                state[q, 1] = math.inf
-                improved[changed] = q
-                changed += 1
-            x = through_cell(yr, up, uq, ir, pr, qr, ip, iq, pq)
-            if x + tolerance < yr:
-                state[r, 0] = ti + x
-                state[r, 1] = math.inf
-                improved[changed] = r
-                changed += 1
+        at = np.uint64(star_start[i])
+        last = np.uint64(star_start[i + 1])
+        while at < last:
+            count, at = collect(
+                star, at, last, names, lengths, state, ti, rows, whom, cells, codes
+            )
+            evaluate(rows, count)
+            for j in range(count):
+                late = np.uint64(whom[j])
+                t = ti + rows[j + _RESULT]
+                if t + tolerance < state[late, 0]:
+                    state[late, 0] = t
+                    state[late, 1] = math.inf
+                    improved[changed] = late
+                    changed += 1
         for e in range(fan_start[i], fan_start[i + 1]):
             code = fan[e, 0]
             p = fan[e, 1]
@@ -213,13 +176,7 @@ def march(
                     d, k = q, p
                     gii, gkk, gik = iq, pq, 0.5 * (iq + pq - ip)
                 y = state[d, 0] - ti
-                uk = state[k, 1] - ti
-                if uk < math.inf:
-                    x = through_edge(y, uk, gii, gkk, gik)
-                elif y > 0.0 and y * y > gii:
-                    x = math.sqrt(gii)
-                else:
-                    continue
+                x = through_edge(y, state[k, 1] - ti, gii, gkk, gik)
                 if x + tolerance < y:
                     state[d, 0] = ti + x
                     state[d, 1] = math.inf

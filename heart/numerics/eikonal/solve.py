@@ -153,10 +153,10 @@ def _sources(
 
 
 def _bucket(lengths: Lengths) -> float:
-    """Return the width of a bucket of the queue: a typical shortest edge, as time."""
+    """Return the width of a bucket of the queue: half a typical shortest edge, as time."""
     edges = lengths.edges[:: max(1, len(lengths.tets) // _SAMPLE)]
     shortest = edges.min(axis=1)
     shortest = shortest[np.isfinite(shortest)]
     if not shortest.size:
         return 1.0
-    return float(np.sqrt(np.median(shortest)))
+    return 0.5 * float(np.sqrt(np.median(shortest)))
