@@ -125,7 +125,7 @@ def _duration(seconds: float) -> str:
 
 def _plain(number: float) -> str:
     """Return a number with four digits; whole numbers whole."""
-    if number == round(number) and 0.0 < abs(number) < 1e9:
+    if 0.0 < abs(number) < 1e9 and number == round(number):
         return f"{number:.0f}"
     return f"{number:.4g}"
 
