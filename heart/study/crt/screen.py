@@ -83,23 +83,31 @@ class Screen:
     def waves(self, member: Member, sites: Sequence[Site]) -> Float:
         """Return the waves (sites + 1, n) float32: the heart's own, then that of each site.
 
-        A site that does not capture makes no wave (all inf).
+        A site that does not capture makes no wave (all inf). A wave that enters the conduction
+        system from beyond the block runs on a healthy endocardium: its slowness in the disease
+        stands for a network that is entered late and from behind.
         """
         model = self.model
-        lengths = model.lengths(member.velocity, member.disease)
-        paced = [k for k, site in enumerate(sites) if site.captured]
-        stimuli: list[Stimulus] = [model.early(member.disease.sites)]
-        stimuli += [
-            pacing.stimulus(
-                model, sites[k], member.healthy, member.disease, radius=self.patch_radius
-            )
-            for k in paced
-        ]
-        solved = model.solve_many(lengths, stimuli)
-        if not np.isfinite(solved[0]).any():
+        slow = member.disease
+        free = replace(slow, lv_sheet=member.healthy.lv_sheet, rv_sheet=member.healthy.rv_sheet)
+        own = model.early(slow.sites)
+        waves = np.full((len(sites) + 1, len(self.volumes)), np.inf, np.float32)
+        for state, through in ((slow, False), (free, True)):
+            paced = [
+                k
+                for k, site in enumerate(sites)
+                if site.captured and (site.is_conduction and slow.proximal_block) == through
+            ]
+            stimuli: list[Stimulus] = [] if through else [own]
+            stimuli += [
+                pacing.stimulus(model, sites[k], member.healthy, slow, radius=self.patch_radius)
+                for k in paced
+            ]
+            if stimuli:
+                place = [k + 1 for k in paced] if through else [0, *(k + 1 for k in paced)]
+                waves[place] = model.solve_many(model.lengths(member.velocity, state), stimuli)
+        if not np.isfinite(waves[0]).any():
             raise NonPhysicalError("the heart's own wave activates nothing")
-        waves = np.full((len(sites) + 1, solved.shape[1]), np.inf, np.float32)
-        waves[[0, *(k + 1 for k in paced)]] = solved
         return waves
 
     def normal(self, member: Member) -> Float:
