@@ -150,7 +150,7 @@ def _series(points: Float, moment: Float, fraction: float) -> Float:
 BENCHMARK = Benchmark(
     "ecg_sphere",
     "Dipoles and lead fields in a homogeneous sphere",
-    15.0,
+    25.0,
     run,
     (
         "Sphere of 100 mm and 0.22 S/m at h = R/20; the dipole is a polarised ball of muscle of "

@@ -183,7 +183,7 @@ def _from_point(
 BENCHMARK = Benchmark(
     "eikonal",
     "Arrival times against closed forms",
-    5.0,
+    8.0,
     run,
     (
         "Speeds 0.61 and 0.22 mm/ms along and across the fibre [Niederer2011]; h = 0.5 mm where "

@@ -94,7 +94,7 @@ def _not_orthonormal(field: FibreField) -> float:
 BENCHMARK = Benchmark(
     "fibres",
     "Helix angle through the wall of an ellipsoid",
-    15.0,
+    6.0,
     run,
     (
         f"Ellipsoid of [Land2015] at h = {EDGE} mm, one fibre per cell; a grid increment is "
