@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from heart.study.verification.report import Outcome
 
 ALL = "all"
+WIDE = 130
 
 
 def verify(
@@ -91,17 +92,23 @@ def _show(outcome: Outcome) -> None:
     if not sys.stdout.isatty():
         typer.echo(report.plain(outcome))
         return
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title=f"{outcome.benchmark.title} ({outcome.seconds:.0f} s)", title_justify="left"
-    )
-    for column in report.COLUMNS:
-        table.add_column(column, justify="left" if column in report.LEFT else "right")
+    console = Console()
+    # Numbers must not be cut; the source is in the JSON and on the pages.
+    columns = report.COLUMNS if console.width >= WIDE else report.COLUMNS[:-1]
+    title = f"{outcome.benchmark.title} ({outcome.seconds:.0f} s)"
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for column in columns:
+        left = column in report.LEFT
+        table.add_column(
+            column, justify="left" if left else "right", no_wrap=column != report.COLUMNS[0]
+        )
     for check, row in zip(outcome.checks, report.rows(outcome), strict=True):
-        table.add_row(*row, style=None if check.passed else "bold red")
-    Console().print(table)
+        table.add_row(*row[: len(columns)], style=None if check.passed else "bold red")
+    console.print(table)
 
 
 def _write(outcomes: list[Outcome], as_json: Path | None, markdown: Path | None) -> None:

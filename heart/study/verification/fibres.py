@@ -56,7 +56,7 @@ def run(telemetry: Telemetry) -> list[Check]:
             shown(f"{name}: the same at the apical pole", error[~away].max(), "°", EXACT),
             shown(f"{name}: mean |α − linear(t)|", error.mean(), "°", EXACT),
             Check(
-                f"{name}: largest jump between neighbours, grid increment as reference",
+                f"{name}: largest jump between neighbours (reference: grid step)",
                 float(jump.max()), step, None, Gate(None, 2.0 * step), "°", EXACT,
             ),
             zero(f"{name}: f, s, n off orthonormal", _not_orthonormal(field), 1e-10, "1", EXACT),
@@ -97,7 +97,7 @@ BENCHMARK = Benchmark(
     6.0,
     run,
     (
-        f"Ellipsoid of [Land2015] at h = {EDGE} mm, one fibre per cell; a grid increment is "
+        f"Ellipsoid of [Land2015] at h = {EDGE} mm, one fibre per cell; a grid step is "
         f"h/wall of the whole span. The circumference is not defined at the apical pole: cells "
         f"nearer than {POLE:.0f} mm to the axis are shown, not gated.",
         f"The usual implementation (fenicsx-ldrb 0.2.0, run for this project on the same ellipsoid "
