@@ -19,7 +19,7 @@ from heart.numerics.eikonal.local import through_edge
 _BUCKETS = 4096
 _RESULT = np.uint64((ROWS - 1) * ROW)
 
-_TRIANGLE_EDGES = np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]], dtype=np.int64)
+_TRIANGLE_EDGES = np.array([[0, 1, 2], [1, 2, 0], [2, 0, 1]], dtype=np.int64)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
