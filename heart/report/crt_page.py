@@ -275,7 +275,8 @@ def _certainty(result: CrtResult, members: int) -> list[str]:
             f"The drawn hearts run on a coarser mesh ({check.screening_nodes:,} against "
             f"{check.fine_nodes:,} nodes). In the nominal heart both meshes rank the "
             f"configurations alike (Spearman {check.spearman:.3f}); BIVAT-90 differs by "
-            f"{mean:.1f} ms on average, {worst:.1f} ms at most."
+            f"{mean:.1f} ms on average, {worst:.1f} ms at most, and each drawn heart is corrected "
+            "by that difference."
         )
     return texts
 

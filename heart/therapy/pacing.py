@@ -45,6 +45,7 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 WAVES = 4
+MULTIPOLAR = (Kind.LV_EPICARDIUM, Kind.VEIN, Kind.EXPLICIT)
 INTRINSIC = 0
 
 
@@ -132,7 +133,9 @@ def partners(
     low: float = PARAMETERS["multipoint_low"].value,
     high: float = PARAMETERS["multipoint_high"].value,
 ) -> list[tuple[int, int]]:
-    """Return pairs of LV sites that one multipolar lead can reach, each pair once.
+    """Return pairs of LV sites that the poles of one vein or given lead can reach, each pair once.
+
+    Only leads in veins (or given by the user) have several poles; an endocardial electrode has one.
 
     Parameters
     ----------
@@ -148,7 +151,8 @@ def partners(
     for a in first:
         for b in usable:
             gap = float(np.linalg.norm(sites[b].point - sites[a].point))
-            if b != a and sites[b].kind == sites[a].kind and low <= gap <= high:
+            same = sites[a].kind in MULTIPOLAR and sites[b].kind == sites[a].kind
+            if b != a and same and low <= gap <= high:
                 found.setdefault((min(a, b), max(a, b)), (a, b))
     return list(found.values())
 
