@@ -37,7 +37,7 @@ test-mpi: env ## only the tests marked mpi, on two ranks
 	if [ $$found -eq 5 ]; then echo "no test is marked mpi"; exit 0; fi; \
 	set -x; $(TEST_ENV) $(MPIEXEC) -n 2 $(BIN)/python -m pytest -q -m mpi -p no:cacheprovider
 
-verify: env ## every benchmark: ours beside the reference (about 20 minutes)
+verify: env ## every benchmark: ours beside the reference (about 7 minutes)
 	$(BIN)/heart verify all
 
 lint: env ## ruff, formatting, types, import direction

@@ -156,21 +156,30 @@ def test_gates_read_as_words() -> None:
 
 
 def test_rank_correlation_of_two_meshes() -> None:
-    """Leads are compared by name: a mesh may lack one or list them in another order."""
+    """Leads are paired by place: order and names of the two meshes do not matter."""
 
-    def screened(labels: str, utility: list[float]) -> Nominal:
-        paced = np.arange(9.0 * len(labels)).reshape(len(labels), 9)
+    def screened(places: list[float], utility: list[float]) -> Nominal:
+        paced = np.arange(9.0 * len(places)).reshape(len(places), 9)
         named = dict.fromkeys(mesh_ranking.SHOWN, 1.0)
+        points = np.outer(places, [1.0, 0.0, 0.0])
         beat = np.zeros(4)
-        return Nominal(None, beat, beat, named, named, tuple(labels), np.array(utility), paced)
+        return Nominal(
+            None, beat, beat, named, named, ("x",) * len(places), points, np.array(utility), paced
+        )
 
-    coarse, fine = screened("dcba", [4.0, 3.0, 2.0, 1.0]), screened("abc", [1.1, 2.1, 3.1])
-    found = {check.name: check for check in mesh_ranking.compared(coarse, fine)}
-    assert found["rank correlation of the leads (Spearman)"].ours == pytest.approx(1.0)
-    assert found["leads on both meshes"].passed
-    assert found["rank at 1.5 mm of the best lead at 1.0 mm"].ours == 2
-    turned = screened("abc", [3.0, 2.0, 1.0])
-    assert not all(check.passed for check in mesh_ranking.compared(coarse, turned))
+    coarse = screened([30.0, 20.0, 10.0, 0.0], [4.0, 3.0, 2.0, 1.0])
+    same = {
+        check.name: check
+        for check in mesh_ranking.compared(coarse, screened([0.4, 9.7, 20.0], [1.1, 2.1, 3.1]))
+    }
+    assert same["rank correlation of the leads (Spearman)"].ours == pytest.approx(1.0)
+    assert same["leads paired one to one"].passed
+    assert same["largest distance of a pair"].ours == pytest.approx(0.4)
+    assert same["rank at 1.5 mm of the best lead at 1.0 mm"].ours == 2
+    turned = mesh_ranking.compared(coarse, screened([0.0, 10.0, 20.0], [3.0, 2.0, 1.0]))
+    assert not all(check.passed for check in turned)
+    doubled = mesh_ranking.compared(coarse, screened([0.0, 1.0, 10.0], [1.0, 2.0, 3.0]))
+    assert not {c.name: c for c in doubled}["leads paired one to one"].passed
 
 
 def test_shapes_are_whole() -> None:

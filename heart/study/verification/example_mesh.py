@@ -103,7 +103,7 @@ def _as_stack(folder: Path, volume: LabelVolume, place: Path) -> Case:
 BENCHMARK = Benchmark(
     "example_mesh",
     "Mesh of the packaged CT heart beside its label map",
-    90.0,
+    60.0,
     run,
     (
         "Labels drawn semi-automatically, RV wall synthetic, no expert checked them: what is "

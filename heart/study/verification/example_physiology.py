@@ -65,7 +65,7 @@ def _shares_above_zero(found: Nominal) -> dict[str, float]:
 BENCHMARK = Benchmark(
     "example_physiology",
     "Healthy and LBBB activation of the packaged CT heart",
-    120.0,
+    60.0,
     run,
     (
         "Nominal heart of scenarios/crt/ct_lbbb_screen.yaml on its own mesh: one heart, assumed "

@@ -47,8 +47,8 @@ class Nominal:
         (n,) activation in ms without and with the conduction disease.
     normal_metrics, metrics
         Name → value of the normal and of the diseased beat.
-    labels, utility
-        Name and utility of each lead at its best delays.
+    labels, points, utility
+        Name, place (g, 3) in mm, and utility at its best delays of each lead.
     paced
         (g, 9) metrics of each lead at its best delays, in the order of `METRICS`.
     """
@@ -59,6 +59,7 @@ class Nominal:
     normal_metrics: dict[str, float]
     metrics: dict[str, float]
     labels: tuple[str, ...]
+    points: Float
     utility: Float
     paced: Float
 
@@ -108,6 +109,7 @@ def screened(loaded: LoadedScenario, edge: float, telemetry: Telemetry) -> Nomin
         normal_metrics=_named(healthy),
         metrics=_named(own),
         labels=tuple(lead.label for lead in table.leads),
+        points=np.array([sites[lead.lv[0]].point for lead in table.leads], float),
         utility=utility[0][best],
         paced=values[best],
     )
