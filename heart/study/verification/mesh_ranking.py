@@ -33,7 +33,7 @@ def compared(coarse: Nominal, fine: Nominal) -> list[Check]:
     Leads are paired by place, not by name: the names come from the segment that holds the node,
     and a lead on a border of segments may be called otherwise on another mesh.
     """
-    gap, pair = cKDTree(coarse.points).query(fine.points)
+    gap, pair = map(np.asarray, cKDTree(coarse.points).query(fine.points))
     best = pair[np.argmax(fine.utility)]
     checks = [
         shown("nodes, 1.5 mm", len(coarse.normal), "1", SOURCE),
