@@ -145,9 +145,7 @@ def march(
         at = np.uint64(star_start[i])
         last = np.uint64(star_start[i + 1])
         while at < last:
-            count, at = collect(
-                star, at, last, names, lengths, state, ti, rows, whom, cells, codes
-            )
+            count, at = collect(star, at, last, names, lengths, state, ti, rows, whom, cells, codes)
             evaluate(rows, count)
             for j in range(count):
                 late = np.uint64(whom[j])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -13,15 +13,25 @@ from heart.core.errors import ParameterError
 from heart.numerics.eikonal.lengths import Lengths
 from heart.numerics.eikonal.march import march
 from heart.numerics.eikonal.mesh import EikonalMesh
+from heart.numerics.eikonal.refine import refine
 from heart.numerics.eikonal.threads import thread_count
 
 _SAMPLE = 20_000
 # Improvements below this part of a bucket are rounding and would only stir the queue.
 _ROUNDING = 1e-12
+# A correction below this part of a bucket is far below what is left of the error.
+_WORTHWHILE = 1e-4
+
+Accuracy = Literal["first", "second"]
 
 
 def solve(
-    mesh: EikonalMesh, lengths: Lengths, nodes: ArrayLike, times: ArrayLike
+    mesh: EikonalMesh,
+    lengths: Lengths,
+    nodes: ArrayLike,
+    times: ArrayLike,
+    *,
+    accuracy: Accuracy = "first",
 ) -> NDArray[np.float64]:
     """Return the first-arrival time at every node.
 
@@ -39,6 +49,10 @@ def solve(
         Nodes with a given time, any order; the earliest counts if one comes twice.
     times : (s,) float or float, ms
         Their times.
+    accuracy : {"first", "second"}
+        "second" corrects the result for the curvature of the front: errors of a smooth solution
+        drop three- to tenfold for several times the cost.  Give the source a ball of exact times
+        (`point_source`): beside a single node the correction can be a per cent too early.
 
     Returns
     -------
@@ -48,11 +62,12 @@ def solve(
     Raises
     ------
     ParameterError
-        No nodes, nodes outside the mesh, times that are not finite.
+        No nodes, nodes outside the mesh, times that are not finite, unknown accuracy.
     """
+    _check(accuracy)
     where, when = _sources(mesh, nodes, times)
     state = _work(mesh)
-    return _solve(mesh, lengths, where, when, _bucket(lengths), state)
+    return _solve(mesh, lengths, where, when, _bucket(lengths), state, accuracy)
 
 
 def solve_many(
@@ -62,6 +77,7 @@ def solve_many(
     *,
     dtype: DTypeLike = np.float64,
     threads: int | None = None,
+    accuracy: Accuracy = "first",
 ) -> NDArray[Any]:
     """Return the arrival times of many stimuli, each alone; threads share the stimuli.
 
@@ -78,6 +94,8 @@ def solve_many(
         Type of the result; float32 halves the memory at 1e-7 relative error.
     threads : int, optional
         `thread_count` if not given.  The result does not depend on it.
+    accuracy : {"first", "second"}
+        As in `solve`.
 
     Returns
     -------
@@ -89,6 +107,7 @@ def solve_many(
     ParameterError
         As in `solve`.
     """
+    _check(accuracy)
     checked = [_sources(mesh, nodes, times) for nodes, times in sources]
     result = np.empty((len(checked), len(mesh.points)), dtype)
     width = _bucket(lengths)
@@ -97,7 +116,7 @@ def solve_many(
     def run(worker: int) -> None:
         state = _work(mesh)
         for site in range(worker, len(checked), workers):
-            result[site] = _solve(mesh, lengths, *checked[site], width, state)
+            result[site] = _solve(mesh, lengths, *checked[site], width, state, accuracy)
 
     if workers == 1:
         run(0)
@@ -119,6 +138,7 @@ def _solve(
     times: NDArray[np.float64],
     width: float,
     state: NDArray[np.float64],
+    accuracy: Accuracy,
 ) -> NDArray[np.float64]:
     march(
         mesh.star_start,
@@ -134,7 +154,18 @@ def _solve(
         _ROUNDING * width,
         state,
     )
-    return np.asarray(state[:, 0][mesh.rank])
+    if accuracy == "first":
+        return np.asarray(state[:, 0][mesh.rank])
+    arrival = state[:, 0].copy()
+    given = np.zeros(len(arrival), bool)
+    given[nodes[arrival[nodes] >= times]] = True
+    refine(mesh, lengths, arrival, given, _WORTHWHILE * width)
+    return np.asarray(arrival[mesh.rank])
+
+
+def _check(accuracy: str) -> None:
+    if accuracy not in ("first", "second"):
+        raise ParameterError(f"accuracy is {accuracy!r}", expected="'first' or 'second'")
 
 
 def _sources(
