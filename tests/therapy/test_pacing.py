@@ -57,6 +57,8 @@ def test_multipoint_pairs_are_in_reach(leads):
     assert len({frozenset(pair) for pair in pairs}) == len(pairs)
     for a, b in pairs:
         assert 10.0 <= np.linalg.norm(leads[a].point - leads[b].point) <= 40.0
+        assert leads[a].kind == leads[b].kind
+        assert leads[a].kind in pacing.MULTIPOLAR
 
 
 def test_sites_that_do_not_capture_are_not_paced(leads):
