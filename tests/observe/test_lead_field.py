@@ -40,7 +40,7 @@ def ball(radius: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
     cube = np.stack(np.meshgrid(line, line, line, indexing="ij"), axis=-1).reshape(-1, 3)
     largest = np.abs(cube).max(axis=1, keepdims=True)
     length = np.maximum(np.linalg.norm(cube, axis=1, keepdims=True), 1e-12)
-    points = radius * cube * (1.0 + largest**2 * (largest / length - 1.0))
+    points = radius * cube * (1.0 + largest * (largest / length - 1.0))
     cells = structured_cells((len(line),) * 3, (steps,) * 3)
     return points, tetrahedra.oriented(points, cells)
 

@@ -202,7 +202,7 @@ def _sweep(
             for e in range(star_start[d], star_start[d + 1]):
                 for corner in range(4):
                     v = cells[star[e] >> 2, corner]
-                    stale[v] |= time[v] > best
+                    stale[v] = True
     return changes
 
 
