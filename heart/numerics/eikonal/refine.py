@@ -150,16 +150,6 @@ def _sweep(
             di, dk, dm = edges[c, view[3]], edges[c, view[4]], edges[c, view[5]]
             ik, im, km = edges[c, view[6]], edges[c, view[7]], edges[c, view[8]]
             gik, gim, gkm = 0.5 * (di + dk - ik), 0.5 * (di + dm - im), 0.5 * (dk + dm - km)
-            best = min(best, ti + math.sqrt(di), tk + math.sqrt(dk), tm + math.sqrt(dm))
-            for first, other, t0, t1, g0, g1, g01, square in (
-                (i, k, ti, tk, di, dk, gik, ik),
-                (i, m, ti, tm, di, dm, gim, im),
-                (k, m, tk, tm, dk, dm, gkm, km),
-            ):
-                x, w = _edge(t0, t1, g0, g1, g01)
-                if x < math.inf:
-                    bend = _bend(points, second, time, first, other, square)
-                    best = min(best, x - 0.5 * w * (1.0 - w) * bend)
             uk, um = tk - ti, tm - ti
             aii = dk * dm - gkm * gkm
             aik = gim * gkm - gik * dm
@@ -173,17 +163,27 @@ def _sweep(
             a = bi + bk + bm
             b = bk * uk + bm * um
             disc = b * b - a * (wk * uk + wm * um - det)
-            if disc < 0.0 or not a > 0.0 or det <= _NEEDLE * di * dk * dm:
-                continue
-            x = (b + math.sqrt(disc)) / a
-            wi, wk, wm = bi * x - aik * uk - aim * um, bk * x - wk, bm * x - wm
-            total = wi + wk + wm
-            if wi < 0.0 or wk < 0.0 or wm < 0.0 or not total > 0.0:
-                continue
-            dip = wi * wk * _bend(points, second, time, i, k, ik)
-            dip += wi * wm * _bend(points, second, time, i, m, im)
-            dip += wk * wm * _bend(points, second, time, k, m, km)
-            best = min(best, ti + x - 0.5 * dip / (total * total))
+            if disc >= 0.0 and a > 0.0 and det > _NEEDLE * di * dk * dm:
+                x = (b + math.sqrt(disc)) / a
+                wi, wk, wm = bi * x - aik * uk - aim * um, bk * x - wk, bm * x - wm
+                total = wi + wk + wm
+                if wi >= 0.0 and wk >= 0.0 and wm >= 0.0 and total > 0.0:
+                    dip = wi * wk * _bend(points, second, time, i, k, ik)
+                    dip += wi * wm * _bend(points, second, time, i, m, im)
+                    dip += wk * wm * _bend(points, second, time, k, m, km)
+                    best = min(best, ti + x - 0.5 * dip / (total * total))
+                    continue
+            best = min(best, ti + math.sqrt(di), tk + math.sqrt(dk), tm + math.sqrt(dm))
+            for first, other, t0, t1, g0, g1, g01, square in (
+                (i, k, ti, tk, di, dk, gik, ik),
+                (i, m, ti, tm, di, dm, gim, im),
+                (k, m, tk, tm, dk, dm, gkm, km),
+            ):
+                x, w = _edge(t0, t1, g0, g1, g01)
+                # No bend can lower the middle of an edge by more than a quarter of its length.
+                if x < best + 0.25 * math.sqrt(square):
+                    bend = _bend(points, second, time, first, other, square)
+                    best = min(best, x - 0.5 * w * (1.0 - w) * bend)
         for e in range(fan_start[d], fan_start[d + 1]):
             c = fan[e, 0] >> 2
             corner = fan[e, 0] & 3
@@ -202,7 +202,7 @@ def _sweep(
             for e in range(star_start[d], star_start[d + 1]):
                 for corner in range(4):
                     v = cells[star[e] >> 2, corner]
-                    stale[v] = True
+                    stale[v] |= time[v] > best
     return changes
 
 

@@ -20,7 +20,7 @@ _SAMPLE = 20_000
 # Improvements below this part of a bucket are rounding and would only stir the queue.
 _ROUNDING = 1e-12
 # A correction below this part of a bucket is far below what is left of the error.
-_WORTHWHILE = 1e-4
+_WORTHWHILE = 1e-3
 
 Accuracy = Literal["first", "second"]
 
