@@ -24,6 +24,7 @@ COPY heart heart
 COPY meshes meshes
 COPY solvers solvers
 COPY scenarios scenarios
+COPY docs/refs.bib docs/refs.bib
 RUN /opt/hatch/bin/hatchling build -t wheel -d /tmp/dist \
     && /opt/heart/bin/pip install --no-cache-dir --no-deps --no-index /tmp/dist/*.whl
 

@@ -49,7 +49,11 @@ build() {
 run_in_image() { # $1: folder seen as /case; the rest: arguments of heart
     local folder=$1 engine
     shift
-    engine=${ENGINE:-$(cat "$remembered" 2>/dev/null || echo docker)}
+    engine=${ENGINE:-$(cat "$remembered" 2>/dev/null || true)}
+    if [ -z "$engine" ]; then
+        echo "make image-test: no image yet; run 'make image' first" >&2
+        return 1
+    fi
     if [ "$engine" = buildah ]; then
         local container status=0
         container=$(buildah from --pull-never "$name")
@@ -62,7 +66,6 @@ run_in_image() { # $1: folder seen as /case; the rest: arguments of heart
 }
 
 test_image() {
-    local folder
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     chmod 1777 "$folder" # the image's user is nobody on this machine
