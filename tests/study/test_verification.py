@@ -71,10 +71,13 @@ def test_quick_eikonal_parts_meet_their_gates(part: Callable[[], list[Check]]) -
         assert check.passed, check
 
 
-def test_twenty_millimetres_but_along_the_fibre() -> None:
-    """First order leaves 2 % straight along the fibre at 0.5 mm; every other way is below 1 %."""
-    missed = [check.name for check in eikonal._twenty_millimetres() if not check.passed]
-    assert missed in ([], ["worst arrival at 20 mm, along the fibre"])
+def test_twenty_millimetres_in_every_direction() -> None:
+    """Second order is below 1 % in all directions, first order in all but along the fibre."""
+    checks = eikonal._twenty_millimetres()
+    assert [check.name for check in checks if not check.passed] == []
+    free = [check for check in checks if check.gate is None]
+    assert {"along the fibre" in check.name for check in free} == {True}
+    assert max(check.error or 0.0 for check in free) < 0.03
 
 
 def test_eikonal_head_wave_meets_its_gate() -> None:

@@ -17,11 +17,12 @@ from heart.numerics.eikonal.lengths import (
     triangle_lengths,
 )
 from heart.numerics.eikonal.mesh import EikonalMesh
-from heart.numerics.eikonal.solve import solve, solve_many
+from heart.numerics.eikonal.solve import Accuracy, solve, solve_many
 from heart.numerics.eikonal.source import cell_metric, point_source
 from heart.numerics.eikonal.threads import thread_count
 
 __all__ = [
+    "Accuracy",
     "EikonalMesh",
     "FibreMetric",
     "Lengths",
