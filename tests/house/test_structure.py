@@ -59,10 +59,11 @@ def test_shipped_folders_exist_and_are_in_the_wheel(repo_root: Path) -> None:
     with (repo_root / "pyproject.toml").open("rb") as stream:
         settings = tomllib.load(stream)
     included = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert set(included) == {"meshes", "solvers", "scenarios"}
-    for folder, target in included.items():
-        assert target == f"heart/_data/{folder}"
-        assert any((repo_root / folder).rglob("*.yaml")), folder
+    assert set(included) == {"meshes", "solvers", "scenarios", "docs/refs.bib"}
+    for source, target in included.items():
+        assert target == f"heart/_data/{source}"
+        path = repo_root / source
+        assert path.is_file() or any(path.rglob("*.yaml")), source
 
 
 def test_version_is_the_same_everywhere(repo_root: Path) -> None:

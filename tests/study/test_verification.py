@@ -21,7 +21,10 @@ from heart.study.verification.nominal import Nominal
 from heart.study.verification.registry import REGISTRY
 from heart.study.verification.shapes import ball, box
 
-NAMES = ("eikonal", "fibres", "ecg_sphere", "example_mesh", "example_physiology", "mesh_ranking")
+NAMES = (
+    "eikonal", "fibres", "ecg_sphere", "example_mesh", "example_physiology", "demo",
+    "mesh_ranking",
+)  # fmt: skip
 
 
 def verify(*words: str) -> tuple[BaseException | None, str]:

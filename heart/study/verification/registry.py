@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heart.study.verification import (
+    demo,
     ecg_sphere,
     eikonal,
     example_mesh,
@@ -14,5 +15,5 @@ from heart.study.verification.benchmark import Benchmark
 
 REGISTRY: dict[str, Benchmark] = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (eikonal, fibres, ecg_sphere, example_mesh, example_physiology, mesh_ranking)
+    for module in (eikonal, fibres, ecg_sphere, example_mesh, example_physiology, demo, mesh_ranking)
 }
