@@ -83,3 +83,16 @@ def test_unknown_weight_is_refused():
     """A weight on a metric that does not exist would be ignored silently."""
     with pytest.raises(ParameterError):
         ranking.utilities(np.zeros((1, 1, 9)), np.zeros((1, 9)), {"bivat": 1.0})
+
+
+def test_rank_correlation_is_that_of_scipy():
+    """Ties share their mean rank; the report's stability claim rests on this number."""
+    from scipy import stats
+
+    from heart.study.crt.ranking import spearman
+
+    generator = np.random.default_rng(5)
+    for _ in range(20):
+        a, b = generator.integers(0, 6, (2, 15)).astype(float)
+        assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
+    assert np.isnan(spearman(np.ones(4), np.arange(4.0)))

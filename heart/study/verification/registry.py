@@ -15,5 +15,13 @@ from heart.study.verification.benchmark import Benchmark
 
 REGISTRY: dict[str, Benchmark] = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (eikonal, fibres, ecg_sphere, example_mesh, example_physiology, demo, mesh_ranking)
+    for module in (
+        eikonal,
+        fibres,
+        ecg_sphere,
+        example_mesh,
+        example_physiology,
+        demo,
+        mesh_ranking,
+    )
 }
