@@ -157,7 +157,8 @@ def _key(case: Case, *more: object) -> str:
 def _sources() -> list[Path]:
     """Return the code that makes meshes and hearts: when it changes, the cache does not apply."""
     here = Path(__file__).parent
-    return sorted(here.glob("*.py"))
+    solves = [here.parent / "numerics" / f"{name}.py" for name in ("geodesic", "p1", "tetrahedra")]
+    return sorted(here.glob("*.py")) + solves
 
 
 def _once(kind: str, key: str, make: Callable[[], Mapping[str, NDArray[Any]]]) -> Arrays:

@@ -22,7 +22,7 @@ from heart.numerics.p1 import P1Space
 Float = NDArray[np.float64]
 Int = NDArray[np.integer]
 
-_PROFILE = "elliptic_gamg"
+_PROFILE = "elliptic_near"
 _LEFT_RINGS = (Boundary.MITRAL, Boundary.AORTIC)
 _RIGHT_RINGS = (Boundary.TRICUSPID, Boundary.PULMONARY)
 BLEND = (0.25, 0.75)

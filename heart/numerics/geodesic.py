@@ -25,6 +25,7 @@ Int = NDArray[np.integer]
 
 DECAYS = 12.0
 SWEEPS = 1
+FLOW_PROFILE = "elliptic_near"
 NEAR_EDGES = 6.0
 NEAR_AT_MOST = 10.0
 
@@ -130,7 +131,7 @@ def distance(
     lumped = space.vector(tetrahedra.node_volumes(points, cells))
     lumped.axpy(1.0, heat.getDiagonal())
     heat.setDiagonal(lumped)
-    hot = DirichletSolver(space, heat, sources, np.ones(len(sources)), profile)
+    hot = DirichletSolver(space, heat, sources, np.ones(len(sources)), FLOW_PROFILE)
     field = -hot.solve()
     hot.destroy()
     ends = points[cells[:, tetrahedra.EDGES]]

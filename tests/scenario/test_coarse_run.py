@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from heart.study import expected
+
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "crt" / "ct_lbbb_coarse.yaml"
 
@@ -82,3 +84,20 @@ def test_ranking_is_ordered_and_every_site_is_told(quantities: dict[str, Any]) -
     assert [row["rank"] for row in ranked] == list(range(1, len(ranked) + 1))
     assert sum(row["p_best"] for row in ranked) == pytest.approx(1.0, abs=1e-6)
     assert quantities["members"] == 3 or quantities["members"]["value"] == 3
+
+
+def test_run_gives_the_expected_results(quantities: dict[str, Any]) -> None:
+    """A change of these numbers is a change of the answer, and somebody has to explain it."""
+    missed = [
+        (item.name, expected.value_of(quantities, item.name), item.value, item.tolerance)
+        for item in expected.load("ct_lbbb_coarse")
+        if not item.holds(expected.value_of(quantities, item.name))
+    ]
+    assert missed == []
+
+
+def test_every_scenario_has_expected_results() -> None:
+    """A question nobody knows the answer of is no example."""
+    names = {path.stem for path in (ROOT / "scenarios").glob("*/*.yaml")}
+    assert names == {path.stem for path in (ROOT / "scenarios" / "expected").glob("*.json")}
+    assert all(expected.load(name) for name in names)

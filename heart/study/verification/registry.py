@@ -13,15 +13,6 @@ from heart.study.verification import (
 )
 from heart.study.verification.benchmark import Benchmark
 
-REGISTRY: dict[str, Benchmark] = {
-    module.BENCHMARK.name: module.BENCHMARK
-    for module in (
-        eikonal,
-        fibres,
-        ecg_sphere,
-        example_mesh,
-        example_physiology,
-        demo,
-        mesh_ranking,
-    )
-}
+_ALL = (eikonal, fibres, ecg_sphere, example_mesh, example_physiology, demo, mesh_ranking)
+
+REGISTRY: dict[str, Benchmark] = {module.BENCHMARK.name: module.BENCHMARK for module in _ALL}
