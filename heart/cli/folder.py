@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from heart.cli import ranks
@@ -42,12 +42,13 @@ def check_free(target: Path, *, overwrite: bool) -> None:
 def new_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a temporary folder beside `target` that becomes `target` when the block ends well.
 
-    On any failure the temporary folder is removed, and an older `target` is as it was. All ranks
-    get the same folder; rank 0 makes and renames it.
+    On any failure the temporary folder is removed, with the parents made for it, and an older
+    `target` is as it was. All ranks get the same folder; rank 0 makes and renames it.
     """
     check_free(target, overwrite=overwrite)
     leader = ranks.rank() == 0
     made: str | None = None
+    new_parents = [path for path in target.parents if not path.exists()]
     if leader:
         target.parent.mkdir(parents=True, exist_ok=True)
         made = tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent)
@@ -61,6 +62,9 @@ def new_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
     except BaseException:
         # Any rank may be the one that failed, and it ends the others before they can clean up.
         shutil.rmtree(folder, ignore_errors=True)
+        for parent in new_parents:
+            with suppress(OSError):
+                parent.rmdir()
         raise
 
 

@@ -65,3 +65,13 @@ def test_folder_that_is_no_run_is_never_replaced(tmp_path: Path) -> None:
         check_free(file, overwrite=True)
     (tmp_path / "empty").mkdir()
     check_free(tmp_path / "empty", overwrite=False)
+
+
+def test_a_failure_leaves_no_empty_parents(tmp_path: Path) -> None:
+    """Nothing is written means nothing: not even the folders that would have held it."""
+    with (
+        pytest.raises(ValueError, match="stop"),
+        new_folder(tmp_path / "runs" / "deep" / "one", overwrite=False),
+    ):
+        raise ValueError("stop")
+    assert list(tmp_path.iterdir()) == []
