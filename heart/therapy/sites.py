@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from heart.anatomy.aha import SEGMENT_NAMES
 from heart.anatomy.heart import Heart, VentricularCoordinates
@@ -153,7 +154,12 @@ class Placement:
         points = self.locator.points_at(
             ab, np.full(len(ab), transmural), np.mod(rot, 1.0), np.full(len(ab), chamber)
         )
-        nodes, _ = self.locator.nearest_surface_node(points, *SURFACES[kind])
+        surface = self.heart.mesh.nodes_of(*SURFACES[kind])
+        own = surface[self.heart.coordinates.chamber[surface] == chamber]
+        if len(own) == 0:
+            raise MissingDataError(f"this heart has no surface for {prefix}")
+        # The nearest node may belong to the other ventricle where the two join.
+        nodes = own[cKDTree(self.heart.mesh.points[own]).query(points)[1]]
         _, first = np.unique(nodes, return_index=True)
         return self.at_nodes(kind, prefix, np.asarray(nodes)[np.sort(first)])
 

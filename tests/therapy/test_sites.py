@@ -64,3 +64,11 @@ def test_unknown_generator_names_the_known(placement):
     """A typo must not drop candidates silently."""
     with pytest.raises(ParameterError, match="lv_epicardial_grid"):
         sites.generate(placement, {"lv_epicardal_grid": {}})
+
+
+def test_lv_sites_lie_on_the_left_ventricle(placement):
+    """At the insertions the nearest node may be right ventricular: no LV lead goes there."""
+    for rotations in (5, 13, 24):
+        for site in GENERATORS["lv_epicardial_grid"](placement, rotations=rotations, margin=0.0):
+            assert site.coordinates["chamber"] == -1
+            assert site.aha > 0
