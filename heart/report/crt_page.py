@@ -25,6 +25,7 @@ MEASURES: dict[str, tuple[str, str]] = {
     "qrs_duration": ("QRS duration", "by spatial velocity over the 12 leads"),
     "qrs_area": ("QRS area", "of the vectorcardiogram (Kors)"),
 }
+DETAIL = "Assumed "
 DISTURBED = {
     "lbbb": "left bundle branch block",
     "rbbb": "right bundle branch block",
@@ -89,7 +90,9 @@ def page(result: CrtResult, figures: Mapping[str, str], scenes: Sequence[Mapping
         "ranking_footnote": (
             "P(best): share of drawn hearts in which this configuration is the best of all. "
             "Regret: expected loss against the best of each heart, as a share of the attainable "
-            "benefit. ◇: no other configuration is better in BIVAT-90, LVAT-95 and QRS together."
+            "benefit. A nominal value can lie outside its interval where the priors are not "
+            "centred on the nominal heart. ◇: no other configuration is better in BIVAT-90, "
+            "LVAT-95 and QRS together."
         ),
         "techniques": _techniques(result),
         "rows": rows(result),
@@ -109,7 +112,8 @@ def page(result: CrtResult, figures: Mapping[str, str], scenes: Sequence[Mapping
         "certainty": _certainty(result, members),
         "states": ["healthy conduction", disease, "first in ranking"],
         "measures": _measures(result),
-        "assumptions": result.assumptions,
+        "assumptions": [text for text in result.assumptions if not text.startswith(DETAIL)],
+        "parameters": [text for text in result.assumptions if text.startswith(DETAIL)],
         "missing": result.missing,
         "quality": _quality(result),
         "changes": result.changes,

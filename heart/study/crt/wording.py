@@ -69,6 +69,8 @@ def missing(scenario: CrtScenario, mesh: HeartMesh) -> tuple[str, ...]:
         )
     if scenario.ecg.torso.patient is None:
         lines.append("Patient size as in the case, or a mean adult where the case has none.")
+    elif scenario.ecg.torso.patient.sex == "unknown":
+        lines.append("Sex not given: the male torso shape is assumed.")
     if scenario.ecg.torso.electrodes is None:
         lines.append("No electrode positions: placed by rule on an assumed torso.")
     lines += [
