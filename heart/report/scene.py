@@ -94,7 +94,7 @@ def add_activation(
         diffuse=0.75,
         nan_color=theme.TISSUE,
         show_scalar_bar=bar,
-        scalar_bar_args=_bar("activation (ms)"),
+        scalar_bar_args=bar_style("activation (ms)"),
     )
     isochrones = heart.contour(np.arange(low + theme.BAND, high, theme.BAND), scalars="activation")
     if isochrones.n_points:
@@ -119,7 +119,7 @@ def add_sites(plotter: pv.Plotter, sites: SiteMarks, *, bar: bool, radius: float
             cmap=colours.map,
             clim=(colours.low, colours.high),
             show_scalar_bar=bar,
-            scalar_bar_args=_bar(sites.title),
+            scalar_bar_args=bar_style(sites.title),
             smooth_shading=True,
         )
     if (~finite).any():
@@ -216,7 +216,8 @@ def scale(sites: SiteMarks) -> ColourBar:
     return ColourBar(sites.title, -reach, reach, theme.BENEFIT_MAP)
 
 
-def _bar(title: str) -> dict[str, Any]:
+def bar_style(title: str) -> dict[str, Any]:
+    """Return the look of a colour bar inside a scene."""
     return {
         "title": title,
         "vertical": False,

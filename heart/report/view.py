@@ -11,6 +11,8 @@ import pyvista as pv
 from heart.core.errors import MissingDataError, RendererError
 from heart.report import interactive, theme
 from heart.report.offscreen import plotter as offscreen_plotter
+from heart.report.scene import bar_style
+from heart.report.views import look
 
 
 def open_run(
@@ -59,8 +61,11 @@ def open_run(
         scalars=chosen,
         cmap=theme.ACTIVATION_MAP if "activation" in chosen else theme.SCORE_MAP,
         smooth_shading=True,
-        scalar_bar_args={"title": chosen},
+        ambient=0.35,
+        diffuse=0.75,
+        scalar_bar_args=bar_style(chosen),
     )
+    look(plotter, "AP", outer.bounds)
     if window:
         plotter.show()
     if screenshot is not None:
