@@ -21,7 +21,7 @@ from petsc4py import PETSc
 
 from heart.core.errors import MPIEnvironmentError
 from heart.numerics import profiles
-from heart.numerics.ksp import LinearOutcome, LinearSolver
+from heart.numerics.ksp import LinearSolver
 
 Float = NDArray[np.float64]
 
@@ -62,8 +62,6 @@ class P1Space:
         self._original = np.empty(self._owned + index_map.num_ghosts, np.int64)
         self._original[self.space.dofmap.list] = geometry.input_global_indices[geometry.dofmaps[0]]
         self._cell_original = np.asarray(self.mesh.topology.original_cell_index, np.int64)
-        self._local = np.full(self.nodes, -1, np.int64)
-        self._local[self._original[: self._owned]] = np.arange(self._owned)
         self._quadrature = ufl.dx(domain=self.mesh, metadata={"quadrature_degree": 2})
 
     def vector(self, values: Float | None = None) -> Any:
@@ -126,48 +124,6 @@ class P1Space:
         )
         vector.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
         return vector
-
-    def solve_dirichlet(
-        self,
-        matrix: Any,
-        nodes: NDArray[np.integer],
-        values: Float,
-        *,
-        load: Any = None,
-        profile: str = "elliptic_gamg",
-    ) -> tuple[Float, LinearOutcome]:
-        """Solve ``matrix u = load`` with u prescribed at `nodes`; the matrix is left unchanged.
-
-        Parameters
-        ----------
-        matrix
-            From `stiffness` or a combination.
-        nodes, values
-            (k,) global node indices and the values there.
-        load
-            PETSc vector; zero when None. It is not changed.
-
-        Returns
-        -------
-        tuple
-            Global array (n,) on every rank, and the outcome of the solve.
-        """
-        prescribed = np.full(self.nodes, np.nan)
-        prescribed[nodes] = values
-        owned = prescribed[self._original[: self._owned]]
-        local = np.flatnonzero(np.isfinite(owned))
-        solution = self.vector(np.nan_to_num(prescribed))
-        rhs = self.vector() if load is None else load.copy()
-        start = self.space.dofmap.index_map.local_range[0]
-        system = matrix.copy()
-        system.zeroRowsColumns((local + start).astype(np.int32), 1.0, solution, rhs)
-        solver = LinearSolver(system, profiles.load(profile))
-        outcome = solver.solve(rhs, solution)
-        result = self.gather(solution)
-        result[nodes] = values
-        for thing in (solver, system, rhs, solution):
-            thing.destroy()
-        return result, outcome
 
     def solve_neumann(
         self, matrix: Any, loads: list[Any], *, profile: str = "elliptic_gamg"

@@ -27,7 +27,6 @@ one bin. VEU is NaN where there is no RV.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -274,8 +273,3 @@ def of_map(activation: Float, volumes: Float, left: NDArray[np.bool_]) -> dict[s
 def column(values: Float, name: str) -> Float:
     """Return the column `name` of an array whose last axis follows `METRICS`."""
     return values[..., METRICS.index(name)]
-
-
-def by_name(values: Float) -> Mapping[str, Float]:
-    """Return all columns of an array whose last axis follows `METRICS`."""
-    return {name: values[..., k] for k, name in enumerate(METRICS)}

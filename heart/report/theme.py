@@ -8,13 +8,9 @@ from __future__ import annotations
 
 INK = "#1c2733"
 MUTED = "#6b7885"
-FAINT = "#d9dfe5"
 BEFORE = "#3a3f47"
 AFTER = "#0b6fa4"
-NORMAL = "#2f8f5b"
 BEST = "#d7191c"
-WARNING = "#b5541c"
-PAPER = "#ffffff"
 ECG_FINE = "#f6d5d2"
 ECG_BOLD = "#e9a8a2"
 TISSUE = "#e8dcd4"

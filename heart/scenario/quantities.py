@@ -6,7 +6,6 @@ from typing import Annotated
 
 from heart.core.validation import Count, Quantity, Section
 
-Fraction = Annotated[float, Quantity("", 0.0, 1.0, note="part of the whole")]
 Apicobasal = Annotated[float, Quantity("", 0.0, 1.0, note="0 LV apex, 1 valve rings")]
 Transmural = Annotated[float, Quantity("", 0.0, 1.0, note="0 endocardium, 1 epicardium")]
 Rotational = Annotated[

@@ -44,7 +44,6 @@ PARAMETERS: dict[str, Parameter] = {
     "av": Parameter(120.0, "ms", 40.0, 350.0, "assumed", "atrial event to the first pace"),
 }
 
-WAVES = 4
 MULTIPOLAR = (Kind.LV_EPICARDIUM, Kind.VEIN, Kind.EXPLICIT)
 INTRINSIC = 0
 
