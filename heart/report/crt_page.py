@@ -99,7 +99,7 @@ def page(result: CrtResult, figures: Mapping[str, str], scenes: Sequence[Mapping
         "interactive": scenes,
         "activation_caption": (
             "Activation time with isochrones every 10 ms, one colour scale (red early, blue late). "
-            "Dark balls: paced electrodes."
+            "Dark balls: paced electrodes on the outside; those inside the heart are hidden."
         ),
         "ecg_caption": (
             "Simulated; the torso and the electrode positions are assumed unless given, so "
@@ -128,7 +128,7 @@ def headline(result: CrtResult) -> str:
     if gain <= 0:
         return "No lead position improves activation in this model."
     outer = shown_on_map(result)
-    where = f"{best.label} shortens activation most"
+    where = f"{best.label} ranks first"
     if outer is not best:
         where += f"; among epicardial leads, {outer.label}"
     return f"{where}." if result.decision.clear else f"No site is clearly better. {where}."
@@ -136,6 +136,14 @@ def headline(result: CrtResult) -> str:
 
 def _explanation(result: CrtResult, disease: str, members: int) -> list[str]:
     texts = [result.decision.sentence]
+    likely = max((row for row in result.ranking if row.captured), key=lambda row: row.p_best)
+    if likely is not result.best and likely.p_best > result.best.p_best:
+        texts.append(
+            f"{likely.label} is best in more of the drawn hearts "
+            f"({100 * likely.p_best:.0f} %) but ranks {likely.rank}, because the ranking goes by "
+            "mean utility: where it is not best it loses more (expected regret "
+            f"{100 * (likely.regret or 0.0):.0f} %)."
+        )
     if result.latest is not None:
         late = result.latest
         texts.append(
