@@ -13,7 +13,7 @@ compile() {
     uv pip compile --quiet --generate-hashes --python-version 3.12 --universal "$@" >/dev/null
 }
 
-compile pyproject.toml --extra solver --extra mesh -o requirements/base.lock
-compile pyproject.toml --extra solver --extra mesh --extra dev \
+compile pyproject.toml --extra solver --extra mesh --extra ode -o requirements/base.lock
+compile pyproject.toml --extra solver --extra mesh --extra ode --extra dev \
     -c requirements/base.lock -o requirements/dev.lock
 echo hatchling | compile - -c requirements/dev.lock -o requirements/build.lock

@@ -1,0 +1,1 @@
+"""The Purkinje network: grown in the endocardium or read from file."""

@@ -1,0 +1,1 @@
+"""Cell models: equations as text, generated kernels, pacing of single cells."""

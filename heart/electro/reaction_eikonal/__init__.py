@@ -1,0 +1,1 @@
+"""Activation by the eikonal equation that triggers cell models, with diffusion for recovery."""
