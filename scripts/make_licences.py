@@ -29,6 +29,7 @@ STATED = {
     "mpich": "MPICH licence (permissive)",
     "numba": "BSD-2-Clause",
     "pathspec": "MPL-2.0",
+    "rich-click": "MIT",
     "pyacvd": "MIT",
     "pytetwild": "MPL-2.0",
     "scikit-image": "BSD-3-Clause AND MIT",
