@@ -1,0 +1,136 @@
+"""Cell models by name: which text, which variant, which starting state, which pulse captures it.
+
+A name stands for a cell of a paper, so an entry says nothing that the paper does not: the text
+and its switch, published starting states, and the pulse that the reference traces were made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from heart.core.errors import ScenarioError
+from heart.core.validation import did_you_mean
+from heart.electro.ionic import initial_states
+from heart.electro.ionic.model import CellModel
+from heart.electro.ionic.text import read_text
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """Stimulus of a single cell: size in A/F (positive depolarises) and duration in ms."""
+
+    amplitude: float
+    duration: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A named cell.
+
+    Attributes
+    ----------
+    text
+        Name of the text in heart/electro/ionic/models.
+    title
+        What it is, for people.
+    source
+        Key of the paper in docs/refs.bib.
+    pulse
+        Stimulus that the reference traces use: about twice threshold at rest.
+    values
+        Parameters that differ from the text, in its units: the switch of the variant.
+    initial
+        Starting states that differ from the text, in its units.
+    sets
+        Other starting states that a user may ask for by name.
+    """
+
+    text: str
+    title: str
+    source: str
+    pulse: Pulse
+    values: Mapping[str, float] = field(default_factory=dict)
+    initial: Mapping[str, float] = field(default_factory=dict)
+    sets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+ENDO, EPI, MID = ({"cell.type": number} for number in (0.0, 1.0, 2.0))
+
+_TT2006_PULSE = Pulse(52.0, 1.0)
+
+REGISTRY: dict[str, Entry] = {
+    "tt2006_epi": Entry(
+        "tt2006",
+        "human ventricle, epicardium, ten Tusscher–Panfilov 2006",
+        "TenTusscher2006",
+        _TT2006_PULSE,
+        EPI,
+        initial_states.TT2006_EPI,
+        {"niederer2011": initial_states.TT2006_EPI},
+    ),
+    "tt2006_endo": Entry(
+        "tt2006",
+        "human ventricle, endocardium, ten Tusscher–Panfilov 2006",
+        "TenTusscher2006",
+        _TT2006_PULSE,
+        ENDO,
+        initial_states.TT2006_ENDO,
+    ),
+    "tt2006_mid": Entry(
+        "tt2006",
+        "human ventricle, mid-myocardium, ten Tusscher–Panfilov 2006",
+        "TenTusscher2006",
+        _TT2006_PULSE,
+        MID,
+        initial_states.TT2006_MID,
+    ),
+}
+
+
+def entry(name: str) -> Entry:
+    """Return the registry entry called `name`.
+
+    Raises
+    ------
+    ScenarioError
+        There is no such cell.
+    """
+    if name not in REGISTRY:
+        raise ScenarioError(f"unknown cell model {name!r}", fix=did_you_mean(name, list(REGISTRY)))
+    return REGISTRY[name]
+
+
+def cell_model(name: str, start: str = "") -> CellModel:
+    """Return the cell called `name`, ready to pace.
+
+    Parameters
+    ----------
+    name
+        Key of REGISTRY.
+    start
+        Named starting state of the entry, such as ``"niederer2011"``; its own by default.
+
+    Raises
+    ------
+    ScenarioError
+        There is no such cell or starting state.
+    """
+    model, found = _made(name), entry(name)
+    if not start:
+        return model
+    if start not in found.sets:
+        known = ", ".join(found.sets) or "none"
+        raise ScenarioError(
+            f"{name} has no starting state {start!r}",
+            expected=f"one of: {known}",
+            fix="leave it out to start from the published resting state",
+        )
+    return model.with_initial(found.sets[start])
+
+
+@cache
+def _made(name: str) -> CellModel:
+    found = entry(name)
+    return CellModel(name, read_text(found.text), found.values, found.initial)
