@@ -38,7 +38,7 @@ def test_many_beats_grow_the_table_and_rest_is_that_of_each_beat() -> None:
     times = np.arange(0.0, 4200.0, 0.5)
     early = [trapezium(times, 100.0 + 350.0 * k, -85.0, 30.0, 250.0) for k in range(5)]
     late = [trapezium(times, 100.0 + 350.0 * k, -75.0, 30.0, 250.0) for k in range(5, 11)]
-    trace = np.where(times < 1800.0, np.max(early, axis=0), np.max(late, axis=0))
+    trace = np.where(times < 1749.25, np.max(early, axis=0), np.max(late, axis=0))
     tracker = BeatTracker()
     for time, value in zip(times, trace, strict=True):
         tracker.follow(time, np.array([value, -85.0]))
