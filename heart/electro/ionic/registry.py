@@ -59,6 +59,7 @@ class Entry:
 ENDO, EPI, MID = ({"cell.type": number} for number in (0.0, 1.0, 2.0))
 
 _TT2006_PULSE = Pulse(52.0, 1.0)
+_MINIMAL_PULSE = Pulse(20.0, 2.0)
 
 REGISTRY: dict[str, Entry] = {
     "tt2006_epi": Entry(
@@ -85,6 +86,45 @@ REGISTRY: dict[str, Entry] = {
         _TT2006_PULSE,
         MID,
         initial_states.TT2006_MID,
+    ),
+    "courtemanche1998": Entry(
+        "courtemanche1998",
+        "human atrium, Courtemanche–Ramirez–Nattel 1998",
+        "Courtemanche1998",
+        Pulse(20.0, 2.0),
+    ),
+    "mitchell_schaeffer": Entry(
+        "mitchell_schaeffer",
+        "two currents with closed-form restitution, Mitchell–Schaeffer 2003",
+        "MitchellSchaeffer2003",
+        Pulse(20.0, 1.0),
+    ),
+    "bueno_orovio_epi": Entry(
+        "bueno_orovio",
+        "human ventricle, epicardium, minimal model of Bueno-Orovio 2008",
+        "BuenoOrovio2008",
+        _MINIMAL_PULSE,
+        EPI,
+    ),
+    "bueno_orovio_endo": Entry(
+        "bueno_orovio",
+        "human ventricle, endocardium, minimal model of Bueno-Orovio 2008",
+        "BuenoOrovio2008",
+        _MINIMAL_PULSE,
+        ENDO,
+    ),
+    "bueno_orovio_mid": Entry(
+        "bueno_orovio",
+        "human ventricle, mid-myocardium, minimal model of Bueno-Orovio 2008",
+        "BuenoOrovio2008",
+        _MINIMAL_PULSE,
+        MID,
+    ),
+    "aliev_panfilov": Entry(
+        "aliev_panfilov",
+        "two variables with restitution of canine ventricle, Aliev–Panfilov 1996",
+        "AlievPanfilov1996",
+        Pulse(20.0, 2.0),
     ),
 }
 
