@@ -60,6 +60,7 @@ ENDO, EPI, MID = ({"cell.type": number} for number in (0.0, 1.0, 2.0))
 
 _TT2006_PULSE = Pulse(52.0, 1.0)
 _MINIMAL_PULSE = Pulse(20.0, 2.0)
+_TORORD_PULSE = Pulse(53.0, 1.0)
 
 REGISTRY: dict[str, Entry] = {
     "tt2006_epi": Entry(
@@ -86,6 +87,29 @@ REGISTRY: dict[str, Entry] = {
         _TT2006_PULSE,
         MID,
         initial_states.TT2006_MID,
+    ),
+    "torord_land_endo": Entry(
+        "torord_land",
+        "human ventricle with contraction, endocardium, ToR-ORd-dynCl with Land 2017",
+        "Tomek2019",
+        _TORORD_PULSE,
+        ENDO,
+    ),
+    "torord_land_epi": Entry(
+        "torord_land",
+        "human ventricle with contraction, epicardium, ToR-ORd-dynCl with Land 2017",
+        "Tomek2019",
+        _TORORD_PULSE,
+        EPI,
+        initial_states.TORORD_EPI,
+    ),
+    "torord_land_mid": Entry(
+        "torord_land",
+        "human ventricle with contraction, mid-myocardium, ToR-ORd-dynCl with Land 2017",
+        "Tomek2019",
+        _TORORD_PULSE,
+        MID,
+        initial_states.TORORD_MID,
     ),
     "courtemanche1998": Entry(
         "courtemanche1998",
