@@ -8,6 +8,7 @@ protocols that share everything up to the last S1: a study runs that part once a
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -143,10 +144,11 @@ def check(protocol: Protocol, durations: Mapping[str, float]) -> Protocol:
         raise ParameterError(
             "the protocol has no stimulus", expected="a train (s1) or an extrastimulus"
         )
-    for entry in (*protocol.trains, *protocol.extras):
-        if entry.stimulus not in durations:
+    names = [train.stimulus for train in protocol.trains]
+    for name in (*names, *(extra.stimulus for extra in protocol.extras)):
+        if name not in durations:
             raise ParameterError(
-                f"no stimulus {entry.stimulus!r}",
+                f"no stimulus {name!r}",
                 expected=f"one of {', '.join(sorted(durations)) or 'none'}",
             )
     for train in protocol.trains:
@@ -159,7 +161,7 @@ def check(protocol: Protocol, durations: Mapping[str, float]) -> Protocol:
 
 def times_increase(times: Sequence[float], name: str) -> None:
     """Raise ParameterError when the start times of the stimulus `name` do not increase."""
-    for before, after in zip(times, times[1:], strict=False):
+    for before, after in itertools.pairwise(times):
         if not after > before:
             raise ParameterError(
                 f"stimulus {name!r} at {after:g} ms follows one at {before:g} ms",

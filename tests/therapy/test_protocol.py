@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def test_times_follow_from_cycle_length_and_couplings(
     times = [event.time for event in protocol.events()]
     assert len(times) == beats + len(couplings)
     assert times[0] == 10.0
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
     assert gaps == pytest.approx([cycle] * (beats - 1) + couplings, rel=1e-9)
     assert protocol.times_of("other") == tuple(times[beats:])
 
