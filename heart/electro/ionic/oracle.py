@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +114,7 @@ def reference(
     stored = cached_arrays(
         "oracle_traces", key, lambda: _integrated(model, begin, pulse, at, rtol)
     )  # fmt: skip
-    return Trace(
-        at, stored["states"], stored["rate"], stored.get("calcium"), stored.get("tension")
-    )
+    return Trace(at, stored["states"], stored["rate"], stored.get("calcium"), stored.get("tension"))
 
 
 def beats(count: int, cycle_length: float) -> Float:
@@ -154,7 +153,7 @@ def _integrated(
     states = np.empty((at.size, state.size))
     on = np.zeros(at.size)
     states[at == 0.0] = state
-    for left, stop in zip(edges[:-1], edges[1:], strict=True):
+    for left, stop in pairwise(edges):
         paced = bool(((begin <= left) & (left < begin + pulse.duration)).any())
         current = -pulse.amplitude if paced else 0.0
         inside = np.flatnonzero((at > left) & (at <= stop))
@@ -194,9 +193,9 @@ def _source(text: CellText) -> str:
         names[variable] = f"v{index}"
     writer = PythonExpressionWriter()
     writer.set_lhs_function(
-        lambda left: f"d{names[left.var()]}"
-        if isinstance(left, myokit.Derivative)
-        else names[left.var()]
+        lambda left: (
+            f"d{names[left.var()]}" if isinstance(left, myokit.Derivative) else names[left.var()]
+        )
     )
     lines = []
     for index, state in enumerate(text.states):
