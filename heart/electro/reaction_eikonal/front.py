@@ -151,11 +151,6 @@ class Front:
         return out[:count].copy()
 
 
-def stimulate(state: FrontState, nodes: Int, times: Float) -> None:
-    """Offer an activation to nodes (own numbers); it waits for recovery as a wave does."""
-    np.minimum.at(state.pending, nodes, times)
-
-
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _slowness(interval: float, row: NDArray[np.float64], step: float) -> float:
     place = interval / step

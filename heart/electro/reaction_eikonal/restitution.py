@@ -94,8 +94,3 @@ def tabulate(curves: tuple[Restitution, ...], of_node: NDArray[np.integer]) -> R
         slowness=np.ascontiguousarray(factors**-2.0),
         step=_STEP,
     )
-
-
-def without_restitution(rest: float, recovered: float, shortest: float) -> Restitution:
-    """Return the curve of a wave that is always as fast, conducting `shortest` ms after the last."""
-    return Restitution(np.array([shortest]), np.array([1.0]), rest, recovered)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from heart.electro.reaction_eikonal.front import Front, FrontState, stimulate
+from heart.electro.reaction_eikonal.excitation import Excitation, offer
+from heart.electro.reaction_eikonal.front import Front, FrontState
 from heart.electro.reaction_eikonal.restitution import Restitution, tabulate
 from heart.numerics.eikonal import (
     EikonalMesh,
@@ -29,6 +30,12 @@ def _problem(points, cells, speed=None, sheets=None, sheet_speed=0.0):
 def _front(mesh, lengths, curve=FLAT, patience=0.0):
     nodes = np.zeros(len(mesh.points), int)
     return Front(mesh, lengths, tabulate((curve,), nodes), patience)
+
+
+def stimulate(state, nodes, times):
+    """Offer activations to own nodes."""
+    own = np.arange(len(state.pending), dtype=np.int32)
+    offer((Excitation(nodes, times),), own, state, -1.0, np.inf)
 
 
 def _run(front, state, until, duration, window=1.0, start=0.0):
