@@ -17,6 +17,7 @@ from typing import Any
 
 from heart.core.errors import ParameterError, ScenarioError, UnitError
 from heart.core.validation import did_you_mean
+from heart.electro.ionic.library import load_myokit
 
 MODELS = Path(__file__).parent / "models"
 LARGEST_TEXT = 4_000_000
@@ -152,8 +153,7 @@ def parse_text(source: str, *, where: str = "") -> CellText:
     where
         File name for messages.
     """
-    import myokit
-
+    myokit = load_myokit()
     model = _parse(source, where)
     try:
         model.check_units(myokit.UNIT_TOLERANT)
@@ -193,8 +193,7 @@ def parse_text(source: str, *, where: str = "") -> CellText:
 
 
 def _parse(source: str, where: str) -> Any:
-    import myokit
-
+    myokit = load_myokit()
     try:
         model = myokit.parse(source)[0]
     except myokit.ParseError as error:
