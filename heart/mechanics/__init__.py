@@ -1,0 +1,1 @@
+"""Mechanics of the muscle: constitutive laws, loads, and the problems made of them."""
