@@ -1,0 +1,1 @@
+"""From the equations of a cell model to vectorised C: graph, calculus, schemes and printing."""

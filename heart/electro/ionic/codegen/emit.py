@@ -1,0 +1,251 @@
+"""The C source of a kernel: scalars prepared per call, passes over blocks of cells, drivers.
+
+The text of a kernel is a function of the model, its options and nothing else, so that its hash
+names the compiled library. What is the same for every model (vector functions, the loop over
+blocks with sub-steps) is in simd.h and driver.h beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from heart.electro.ionic.codegen.calculus import substitute
+from heart.electro.ionic.codegen.graph import Expr, Graph, Kind, Op
+from heart.electro.ionic.codegen.lower import Pass, Slots, identifier, single_roots
+from heart.electro.ionic.codegen.schemes import Method, gates, increments
+from heart.electro.ionic.codegen.translate import System
+
+FOLDER = Path(__file__).parent
+BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a kernel is generated for, besides the equations."""
+
+    method: Method
+    mixed: bool
+    varying: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+
+def source(system: System, options: Options) -> str:
+    """Return the C source of the kernel of `system`.
+
+    Exported are ``advance``, ``current``, ``monitor`` and ``rates``; see driver.h.
+    """
+    graph = system.graph
+    slots = Slots(graph)
+    step = increments(system, options.method)
+    stimulus = graph.symbol(Kind.STIMULUS, "stimulus")
+    passive = substitute(graph, system.rates[0], {stimulus: graph.zero})
+    functions = [
+        _step(system, options, slots, step),
+        _observer(system, options, slots, "current_block", [graph.negate(passive)]),
+        _observer(system, options, slots, "monitor_block", list(system.monitors)),
+        _observer(system, options, slots, "rates_block", list(system.rates)),
+    ]
+    timed = any(entry.symbols & graph.mask([Kind.TIME]) for entry in slots.entries)
+    prepare = _prepare(slots, options)
+    head = [
+        (FOLDER / "simd.h").read_text(encoding="utf-8"),
+        f"#define BLOCK {BLOCK}",
+        f"#define STATES {len(system.states)}",
+        f"#define SLOTS {max(1, len(slots.entries))}",
+        f"#define TIMED {int(timed)}",
+        f"#define MONITORS {len(system.monitors)}",
+        f"#define PARAMETERS {len(options.parameters)}",
+    ]
+    return "\n".join([*head, prepare, *functions, (FOLDER / "driver.h").read_text("utf-8")])
+
+
+def _step(system: System, options: Options, slots: Slots, step: Sequence[Expr]) -> str:
+    """Return the function that advances a block by one step."""
+    single: list[Expr] = []
+    if options.mixed:
+        single = single_roots(system.graph, step, gates(system))
+    given = {node: f"d_loadf(B + {k * BLOCK} + i)" for k, node in enumerate(single)}
+    body: list[str] = []
+    if single:
+        first = Pass(slots, single, "f")
+        stores = [
+            f"f_store(B + {k * BLOCK} + i, {first.value(node)});" for k, node in enumerate(single)
+        ]
+        body += [
+            f"static __thread float B[{len(single) * BLOCK}] __attribute__((aligned(64)));",
+            *_loop("FLANES", [*first.lines, *stores]),
+        ]
+    second = Pass(slots, step, "d", given)
+    stores = ["double *restrict target = s + i;"]
+    values = [second.value(increment) for increment in step]
+    for row, (symbol, value) in enumerate(zip(system.states, values, strict=True)):
+        new = f"{second.value(symbol)} + {value}"
+        if row == 0:
+            stores += [
+                f"change = d_max(change, d_abs({value}));",
+                f"if (!hold) d_store(target, {new});",
+            ]
+        else:
+            stores.append(f"d_store(target + {row} * stride, {new});")
+    body += ["vd change = d_set(0.0);", *_loop("LANES", [*second.lines, *stores])]
+    body += ["double largest = 0.0;", "for (int k = 0; k < LANES; k++)",
+             "  if (!(change[k] <= largest)) largest = change[k];", "return largest;"]  # fmt: skip
+    return _function(
+        "double step_block(double *restrict s, long stride, const double *restrict varying, "
+        "long vstride, const double *restrict stimulus, long count, const double *restrict h, "
+        "const float *restrict hf, int hold)",
+        system, options, body,
+    )  # fmt: skip
+
+
+def _observer(
+    system: System, options: Options, slots: Slots, name: str, roots: Sequence[Expr]
+) -> str:
+    """Return a function that evaluates `roots` over a block into rows of 64."""
+    code = Pass(slots, roots, "d")
+    values = [code.value(root) for root in roots]
+    stores = [f"d_store(out + {row * BLOCK} + i, {value});" for row, value in enumerate(values)]
+    return _function(
+        f"void {name}(double *restrict s, long stride, const double *restrict varying, "
+        "long vstride, const double *restrict stimulus, long count, const double *restrict h, "
+        "double *restrict out)",
+        system, options, _loop("LANES", [*code.lines, *stores]) if roots else [],
+    )  # fmt: skip
+
+
+def _function(head: str, system: System, options: Options, body: Sequence[str]) -> str:
+    pointers = [
+        f"const double *S_{identifier(state.symbol[1])} = s + {row} * stride;"
+        for row, state in enumerate(system.states)
+    ]
+    pointers += [
+        f"const double *K_{identifier(name)} = varying + {row} * vstride;"
+        for row, name in enumerate(options.varying)
+    ]
+    pointers.append("const double *I_stimulus = stimulus;")
+    lines = "\n    ".join([*pointers, *body])
+    return f"static __attribute__((noinline)) {head}\n{{\n    {lines}\n}}\n"
+
+
+def _loop(lanes: str, lines: Sequence[str]) -> list[str]:
+    # The empty statement keeps the compiler from copying every scalar to a vector on the stack.
+    opaque = '__asm__("" : "+r"(h));' if lanes == "LANES" else '__asm__("" : "+r"(hf));'
+    return [f"for (long i = 0; i < count; i += {lanes}) {{", opaque, *lines, "}"]
+
+
+def _prepare(slots: Slots, options: Options) -> str:
+    """Return the functions that fill the scalars: those of a call, and those of a step length."""
+    graph = slots.graph
+    stepped = graph.mask([Kind.STEP, Kind.TIME])
+    symbols = {
+        graph.symbol(Kind.PARAMETER, name): f"p[{k}]" for k, name in enumerate(options.parameters)
+    }
+    for entry in [entry for entry in slots.entries if entry.symbols & stepped]:
+        stack = [entry]
+        while stack:
+            node = stack.pop()
+            if node.symbols & stepped:
+                stack.extend(node.args)
+            elif node.args:
+                slots.slot(node)
+    constant = _Scalars(symbols)
+    lines = [
+        f"h[{k}] = {constant.value(entry)};"
+        for entry, k in slots.entries.items()
+        if not entry.symbols & stepped
+    ]
+    timed = {graph.symbol(Kind.STEP, "dt"): "dt"}
+    timed |= {s: "time" for s in _symbols(graph, Kind.TIME)}
+    ready = {e: f"h[{k}]" for e, k in slots.entries.items() if not e.symbols & stepped and e.args}
+    varying = _Scalars({**symbols, **timed, **ready})
+    moving = [
+        f"h[{k}] = {varying.value(entry)};"
+        for entry, k in slots.entries.items()
+        if entry.symbols & stepped
+    ]
+    convert = "for (int k = 0; k < SLOTS; k++) hf[k] = (float)h[k];"
+    return "\n".join(
+        [
+            "static void prepare(const double *p, double *h)\n{",
+            *constant.lines, *lines, "(void)p; (void)h;\n}",
+            "static void prepare_step(const double *p, double dt, double time, double *h, float *hf)\n{",
+            *varying.lines, *moving, convert, "(void)p; (void)dt; (void)time;\n}",
+        ]
+    )  # fmt: skip
+
+
+def _symbols(graph: Graph, kind: Kind) -> list[Expr]:
+    return [s for s in graph.all_symbols if s.symbol[0] is kind]
+
+
+class _Scalars:
+    """C of scalar expressions, each node once."""
+
+    def __init__(self, known: Mapping[Expr, str]) -> None:
+        self.lines: list[str] = []
+        self._names: dict[Expr, str] = dict(known)
+
+    def value(self, expr: Expr) -> str:
+        if expr not in self._names:
+            if expr.op is Op.NUMBER:
+                self._names[expr] = _number(expr.number)
+            else:
+                text = self._value(expr)
+                self._names[expr] = name = f"s{len(self.lines)}"
+                self.lines.append(f"const double {name} = {text};")
+        return self._names[expr]
+
+    def _value(self, expr: Expr) -> str:
+        if expr.op is Op.SUM:
+            constant, terms = expr.terms
+            return " + ".join(
+                [_number(constant), *(f"{_number(c)} * {self.value(t)}" for c, t in terms)]
+            )
+        if expr.op is Op.PRODUCT:
+            return " * ".join(self._power(f, e) for f, e in expr.factors)
+        args = [self.value(arg) for arg in expr.args]
+        return SCALAR_C[expr.op].format(*args)
+
+    def _power(self, factor: Expr, exponent: float) -> str:
+        name = self.value(factor)
+        if exponent == 1.0:
+            return name
+        return f"(1.0 / {name})" if exponent == -1.0 else f"pow({name}, {_number(exponent)})"
+
+
+def _number(value: float) -> str:
+    if value != value:
+        return "NAN"
+    if value in (float("inf"), float("-inf")):
+        return "INFINITY" if value > 0.0 else "(-INFINITY)"
+    return f"({value!r})" if value < 0.0 else repr(float(value))
+
+
+SCALAR_C = {
+    Op.EXP: "exp({0})",
+    Op.EXPM1: "expm1({0})",
+    Op.LOG: "log({0})",
+    Op.POW: "pow({0}, {1})",
+    Op.ABS: "fabs({0})",
+    Op.FLOOR: "floor({0})",
+    Op.CEIL: "ceil({0})",
+    Op.SIN: "sin({0})",
+    Op.COS: "cos({0})",
+    Op.TAN: "tan({0})",
+    Op.ASIN: "asin({0})",
+    Op.ACOS: "acos({0})",
+    Op.ATAN: "atan({0})",
+    Op.LESS: "(double)({0} < {1})",
+    Op.LESS_EQUAL: "(double)({0} <= {1})",
+    Op.EQUAL: "(double)({0} == {1})",
+    Op.AND: "(double)({0} != 0.0 && {1} != 0.0)",
+    Op.OR: "(double)({0} != 0.0 || {1} != 0.0)",
+    Op.NOT: "(double)({0} == 0.0)",
+    Op.SELECT: "({0} != 0.0 ? {1} : {2})",
+    Op.EXPREL: "({0} == 0.0 ? 1.0 : expm1({0}) / {0})",
+    Op.BERNOULLI: "({0} == 0.0 ? 1.0 : {0} / expm1({0}))",
+    Op.BERNOULLI_SLOPE: "(fabs({0}) < 1e-5 ? {0} / 6.0 - 0.5 : "
+    "(1.0 - {0} - {0} / expm1({0})) / expm1({0}))",
+}
