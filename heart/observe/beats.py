@@ -8,7 +8,9 @@ is the time until 90 % of the amplitude is gone. Rest is the lowest potential si
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numba
 import numpy as np
@@ -21,6 +23,17 @@ Float = NDArray[np.float64]
 ACTIVATION = Parameter(-10.0, "mV", -60.0, 10.0, "assumed", "first upstroke through this potential")
 RECOVERY = Parameter(0.9, "1", 0.2, 0.99, "assumed", "share of the amplitude that is gone: APD90")
 CAPACITY = 4
+
+_KEPT: dict[str, type] = {
+    "time": np.float64,
+    "last": np.float64,
+    "rest": np.float64,
+    "peak": np.float64,
+    "active": np.bool_,
+    "count": np.int32,
+    "activation": np.float64,
+    "repolarisation": np.float64,
+}
 
 
 @numba.njit(cache=True, nogil=True)
@@ -116,6 +129,21 @@ class BeatTracker:
         more = np.full((len(self._activation), self._activation.shape[1]), np.nan)
         self._activation = np.concatenate([self._activation, more])
         self._repolarisation = np.concatenate([self._repolarisation, more])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything that is known so far: (n,) by name, and two tables (b, n)."""
+        if self._last is None:
+            return {}
+        return {name: np.asarray(getattr(self, f"_{name}")) for name in _KEPT}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from `arrays`, of whatever precision they were stored in."""
+        if not arrays:
+            return
+        self._time = float(arrays["time"])
+        for name, kind in _KEPT.items():
+            if name != "time":
+                setattr(self, f"_{name}", np.array(arrays[name]).astype(kind))
 
     @property
     def beats(self) -> Beats:
