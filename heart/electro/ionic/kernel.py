@@ -8,7 +8,6 @@ array (structure of arrays) and are advanced in blocks of 64, which is also the 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache

@@ -1,42 +1,40 @@
-"""Reference solutions of single cells: the text as scalar code, integrated by LSODA to 1e-8.
+"""Reference solutions of single cells: LSODA at 1e-8 on the scalar code of the text.
 
-The generated C is checked against this, so nothing is shared with its generator: equations are
-printed one by one by Myokit as scalar Python, compiled by numba, and integrated by a multistep
-method of variable order that is restarted at every edge of a pulse. It is for one cell at a time.
-
-The compiled code is kept beside its source under the cache folder, by hash of that source.
+The generated C is checked against this. The multistep method of variable order is restarted at
+every edge of a pulse and wherever a comparison in the equations changes its outcome: the crossing
+is found to a rounding error and stepped over, because across a jump no tolerance means anything
+(and LSODA stands still where a slope all but vanishes behind it).
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from heart.core.cache import cache_root, cached_arrays, content_hash
+from heart.core.cache import cached_arrays, content_hash
 from heart.core.errors import NonFiniteError, ParameterError
 from heart.electro.ionic.model import CellModel
 from heart.electro.ionic.registry import Pulse
-from heart.electro.ionic.text import CellText
+from heart.electro.ionic.scalar import Flags, Scalar, scalar
 
 Float = NDArray[np.float64]
-Right = Callable[[float, Float, float, Float], tuple[Float, Float]]
 
 TOLERANCE = 1e-8
 # Concentrations of 1e-4 mM and gates of 1e-8 are states too: the absolute part is far below both.
 ABSOLUTE = 1e-3
 STEPS = 100_000
-NUDGE = 1e-7
+# Times that differ by less are the same (ms).
+SAME = 1e-9
+# Comparisons are looked at so often (ms); a branch that comes and goes within is not seen.
+WATCH = 0.5
+# A beat has some twenty crossings.
+CROSSINGS = 1000
+# Part of the key of stored traces: raise it when the integration changes.
+CODE = 2
 CALCIUM, TENSION = "cytosolic_calcium", "active_tension"
 
 
@@ -109,7 +107,14 @@ def reference(
             expected="starts that increase by at least one duration",
         )
     key = content_hash(
-        model.hash, _source(model.text), begin, at, pulse.amplitude, pulse.duration, rtol
+        model.hash,
+        scalar(model.text, _outputs(model)).source,
+        CODE,
+        begin,
+        at,
+        pulse.amplitude,
+        pulse.duration,
+        rtol,
     )
     stored = cached_arrays(
         "oracle_traces", key, lambda: _integrated(model, begin, pulse, at, rtol)
@@ -140,128 +145,8 @@ def beat_times(start: float, length: float, *, fine: float = 0.01, coarse: float
     return start + np.concatenate([first, second])
 
 
-def _integrated(
-    model: CellModel, begin: Float, pulse: Pulse, at: Float, rtol: float
-) -> dict[str, Float]:
-    from scipy.integrate import odeint
-
-    right = _compiled(_source(model.text))
-    parameters = np.array([model.parameters[name] for name in model.text.parameters])
-    edges = np.unique(np.concatenate([[0.0, at[-1]], begin, begin + pulse.duration]))
-    edges = edges[edges <= at[-1]]
-    state = model.initial_states
-    states = np.empty((at.size, state.size))
-    on = np.zeros(at.size)
-    states[at == 0.0] = state
-    for left, stop in pairwise(edges):
-        paced = bool(((begin <= left) & (left < begin + pulse.duration)).any())
-        current = -pulse.amplitude if paced else 0.0
-        inside = np.flatnonzero((at > left) & (at <= stop))
-        grid = np.unique(np.concatenate([[left], at[inside], [stop]]))
-        solved, report = odeint(
-            lambda y, t, current=current: right(t, y, current, parameters)[0], state, grid,
-            rtol=rtol, atol=rtol * ABSOLUTE, mxstep=STEPS, tcrit=[stop], full_output=True,
-        )  # fmt: skip
-        if report["message"] != "Integration successful." or not np.isfinite(solved).all():
-            raise NonFiniteError(
-                f"LSODA stopped in {model.name} after {left:g} ms: {report['message']}",
-                fix="check parameters and starting states",
-            )
-        states[inside] = solved[1 : 1 + inside.size]
-        on[inside] = current
-        # The value at the end of a pulse belongs to the pulse, the one at its start to rest.
-        state = solved[-1]
-    pairs = [right(t, y, i, parameters) for t, y, i in zip(at, states, on, strict=True)]
-    rates = np.array([derivative[0] for derivative, _ in pairs])
-    outputs = np.array([output for _, output in pairs])
-    found = {"states": states.T.copy(), "rate": rates}
-    labels = [label for label in (CALCIUM, TENSION) if label in model.text.labels]
-    for label, row in zip(labels, outputs.T, strict=True):
-        found[{CALCIUM: "calcium", TENSION: "tension"}[label]] = row.copy()
-    return found
-
-
-@lru_cache(maxsize=32)
-def _source(text: CellText) -> str:
-    """Return Python source of `right(t, y, current, p) -> (dy, outputs)` for a text."""
-    import myokit
-    from myokit.formats.python import PythonExpressionWriter
-
-    model = text.model()
-    names: dict[Any, str] = {}
-    for index, variable in enumerate(model.variables(deep=True, sort=True)):
-        names[variable] = f"v{index}"
-    writer = PythonExpressionWriter()
-    writer.set_lhs_function(
-        lambda left: (
-            f"d{names[left.var()]}" if isinstance(left, myokit.Derivative) else names[left.var()]
-        )
-    )
-    lines = []
-    for index, state in enumerate(text.states):
-        lines.append(f"{names[model.get(state)]} = y[{index}]")
-    for index, parameter in enumerate(text.parameters):
-        lines.append(f"{names[model.get(parameter)]} = p[{index}]")
-    inputs = {"time": "t", "pace": "current"}
-    for binding, variable in text.bindings.items():
-        value = inputs.get(binding, repr(float(model.get(variable).eval())))
-        lines.append(f"{names[model.get(variable)]} = {value}")
-    given = {model.get(name) for name in (*text.parameters, *text.bindings.values())}
-    for equations in model.solvable_order().values():
-        for equation in equations:
-            if equation.lhs.is_derivative() or equation.lhs.var() not in given:
-                lines.append(f"{writer.ex(equation.lhs)} = {writer.ex(equation.rhs)}")
-    for index, state in enumerate(text.states):
-        lines.append(f"dy[{index}] = d{names[model.get(state)]}")
-    labels = [text.labels[label] for label in (CALCIUM, TENSION) if label in text.labels]
-    for index, name in enumerate(labels):
-        lines.append(f"out[{index}] = {names[model.get(name)]}")
-    body = "\n    ".join(lines)
-    return (
-        "import math\n\nimport numpy as np\nfrom numba import njit\n\n\n"
-        '@njit(cache=True, nogil=True, error_model="numpy")\n'
-        "def once(t, y, current, p, dy, out):\n"
-        f"    {body}\n\n\n"
-        "@njit(cache=True, nogil=True)\n"
-        "def right(t, y, current, p):\n"
-        f"    dy, out = np.empty({len(text.states)}), np.empty({len(labels)})\n"
-        "    once(t, y, current, p, dy, out)\n"
-        "    if not np.isfinite(dy).all():\n"
-        "        beside = y.copy()\n"
-        f"        beside[0] += {NUDGE}\n"
-        "        once(t, beside, current, p, dy, out)\n"
-        "    return dy, out\n"
-    )
-
-
-@lru_cache(maxsize=32)
-def _compiled(source: str) -> Right:
-    """Import `source` from a file of the cache folder, where numba can keep what it compiles."""
-    name = f"right_{content_hash(source)}"
-    folder = cache_root() / "oracle"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.py"
-    if not path.exists() or path.read_text(encoding="utf-8") != source:
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(source)
-        Path(temporary).replace(path)
-    return _imported(name, path)
-
-
-def _imported(name: str, path: Path) -> Right:
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ParameterError(f"{path.name} in the cache folder is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    right: Right = module.right
-    return right
-
-
 def rates(model: CellModel, states: Sequence[float] | Float, current: float = 0.0) -> Float:
-    """Return the time derivatives of all states (S,), per ms, for a stimulus `current` in A/F.
+    """Return the time derivatives of all states (S,), per ms.
 
     Parameters
     ----------
@@ -270,8 +155,168 @@ def rates(model: CellModel, states: Sequence[float] | Float, current: float = 0.
     states
         (S,), in the order of the text.
     current
-        Value of the bound stimulus, negative depolarises.
+        Value of the bound stimulus in A/F, negative depolarises.
     """
-    parameters = np.array([model.parameters[name] for name in model.text.parameters])
+    problem = _Problem.of(model)
     given = np.asarray(states, dtype=np.float64)
-    return _compiled(_source(model.text))(0.0, given, current, parameters)[0]
+    taken = problem.outcomes(0.0, given, current)
+    return problem.code.right(0.0, given, current, problem.parameters, taken)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Compiled code with the parameter values of one cell."""
+
+    name: str
+    code: Scalar
+    parameters: Float
+    rtol: float
+
+    @classmethod
+    def of(cls, model: CellModel, rtol: float = TOLERANCE) -> _Problem:
+        values = np.array([model.parameters[name] for name in model.text.parameters])
+        return cls(model.name, scalar(model.text, _outputs(model)), values, rtol)
+
+    def outcomes(self, time: float, state: Float, current: float) -> Flags:
+        """Return the outcome of every comparison at a state."""
+        taken = np.zeros(self.code.comparisons, dtype=np.bool_)
+        for _ in range(self.code.comparisons + 1):
+            true = self.code.look(time, state, current, self.parameters, taken)[3]
+            if (true == taken).all():
+                break
+            taken = true
+        return taken
+
+    def advance(self, state: Float, grid: Float, current: float, taken: Flags) -> Float:
+        """Return the states (n, S) at the times of `grid`, the first being `state` itself."""
+        from scipy.integrate import odeint
+
+        right, values = self.code.right, self.parameters
+        solved, report = odeint(
+            lambda y, t: right(t, y, current, values, taken), state, grid,
+            rtol=self.rtol, atol=self.rtol * ABSOLUTE, mxstep=STEPS, full_output=True,
+        )  # fmt: skip
+        if report["message"] != "Integration successful." or not np.isfinite(solved).all():
+            raise NonFiniteError(
+                f"LSODA stopped in {self.name} after {grid[0]:g} ms: {report['message']}",
+                fix="check parameters and starting states",
+            )
+        return np.asarray(solved)
+
+    def margins(self, time: float, state: Float, current: float, taken: Flags) -> Float:
+        """Return the margins (c,), positive while a comparison has the outcome `taken`."""
+        _, _, margin, true = self.code.look(time, state, current, self.parameters, taken)
+        return np.where(true == taken, 1.0, -1.0) * np.abs(margin)
+
+    def piece(self, state: Float, grid: Float, current: float) -> Float:
+        """Return the states (n, S) on `grid` under a constant current, branches switched."""
+        states = np.empty((grid.size, state.size))
+        states[0], done, now = state, 0, float(grid[0])
+        taken = self.outcomes(now, state, current)
+        for _ in range(CROSSINGS):
+            if done == grid.size - 1:
+                return states
+            ahead = np.concatenate([[now], grid[done + 1 :]])
+            solved = self.advance(state, ahead, current, taken)
+            changed = self._first_change(solved, ahead, current, taken)
+            if changed is None:
+                states[done + 1 :] = solved[1:]
+                return states
+            states[done + 1 : done + changed] = solved[1:changed]
+            done += changed - 1
+            now, state, taken = self._crossed(
+                solved[changed - 1], float(ahead[changed - 1]), float(ahead[changed]),
+                current, taken,
+            )  # fmt: skip
+            if now >= grid[done + 1] - SAME:
+                done += 1
+                states[done], now = state, float(grid[done])
+        raise NonFiniteError(
+            f"{self.name} crosses a comparison more than {CROSSINGS} times near {now:g} ms",
+            fix="the branches of the text push back into each other",
+        )
+
+    def _first_change(self, solved: Float, grid: Float, current: float, taken: Flags) -> int | None:
+        """Return the first index after which a branch is no longer the right one."""
+        for index in range(1, grid.size):
+            look = self.code.look(grid[index], solved[index], current, self.parameters, taken)
+            if (look[3] != taken).any():
+                return index
+        return None
+
+    def _crossed(
+        self, state: Float, left: float, right: float, current: float, taken: Flags
+    ) -> tuple[float, Float, Flags]:
+        """Return time, state and branches just behind the first crossing in (left, right]."""
+        from scipy.optimize import brentq
+
+        def at(time: float) -> Float:
+            if time <= left:
+                return state
+            return np.asarray(self.advance(state, np.array([left, time]), current, taken)[-1])
+
+        def margin(time: float, index: int) -> float:
+            return float(self.margins(time, at(time), current, taken)[index])
+
+        end = self.margins(right, at(right), current, taken)
+        begin = self.margins(left, state, current, taken)
+        times = [
+            left if begin[index] <= 0.0 else brentq(margin, left, right, (index,), xtol=SAME / 10)
+            for index in np.flatnonzero(end < 0.0)
+        ]
+        first = min(times)
+        now = min(first + SAME, right)
+        behind = at(now)
+        switched = taken.copy()
+        for index, time in zip(np.flatnonzero(end < 0.0), times, strict=True):
+            if time <= first + SAME:
+                switched[index] = not taken[index]
+        return now, behind, switched
+
+
+def _integrated(
+    model: CellModel, begin: Float, pulse: Pulse, at: Float, rtol: float
+) -> dict[str, Float]:
+    problem = _Problem.of(model, rtol)
+    edges = np.unique(np.concatenate([[0.0, at[-1]], begin, begin + pulse.duration]))
+    edges = edges[(edges <= at[-1] - SAME) | (edges == at[-1])]
+    # Steps of a rounding error's length stop LSODA.
+    nearest = edges[np.clip(np.searchsorted(edges, at - SAME), 0, edges.size - 1)]
+    at = np.where(np.abs(nearest - at) <= SAME, nearest, at)
+    state = model.initial_states
+    states = np.empty((at.size, state.size))
+    on = np.zeros(at.size)
+    states[at == 0.0] = state
+    for left, stop in pairwise(edges):
+        paced = bool(((begin <= left) & (left < begin + pulse.duration)).any())
+        current = -pulse.amplitude if paced else 0.0
+        inside = np.flatnonzero((at > left) & (at <= stop))
+        watch = np.linspace(left, stop, max(2, 1 + round((stop - left) / WATCH)))
+        grid, place = np.unique(np.concatenate([at[inside], watch]), return_inverse=True)
+        solved = problem.piece(state, grid, current)
+        # The value at the end of a pulse belongs to the pulse, the one at its start to rest.
+        states[inside], on[inside] = solved[place[: inside.size]], current
+        state = solved[-1]
+    return _noted(problem, model, at, states, on)
+
+
+def _noted(
+    problem: _Problem, model: CellModel, at: Float, states: Float, on: Float
+) -> dict[str, Float]:
+    rows = []
+    for time, state, current in zip(at, states, on, strict=True):
+        taken = problem.outcomes(time, state, current)
+        derivative, output = problem.code.look(time, state, current, problem.parameters, taken)[:2]
+        rows.append((derivative[0], *output))
+    columns = np.array(rows).T
+    found = {"states": states.T.copy(), "rate": columns[0].copy()}
+    short = {CALCIUM: "calcium", TENSION: "tension"}
+    labels = [label for label in (CALCIUM, TENSION) if label in model.text.labels]
+    for label, column in zip(labels, columns[1:], strict=True):
+        found[short[label]] = column.copy()
+    return found
+
+
+def _outputs(model: CellModel) -> tuple[str, ...]:
+    labels = model.text.labels
+    return tuple(labels[label] for label in (CALCIUM, TENSION) if label in labels)

@@ -170,7 +170,8 @@ def _prepare(slots: Slots, options: Options) -> str:
         [
             "static void prepare(const double *p, double *h)\n{",
             *constant.lines, *lines, "(void)p; (void)h;\n}",
-            "static void prepare_step(const double *p, double dt, double time, double *h, float *hf)\n{",
+            "static void prepare_step(const double *p, double dt, double time, double *h, "
+            "float *hf)\n{",
             *varying.lines, *moving, convert, "(void)p; (void)dt; (void)time;\n}",
         ]
     )  # fmt: skip

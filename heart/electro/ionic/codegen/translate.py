@@ -189,7 +189,7 @@ def _negated(graph: Graph, op: Op, left: Expr, right: Expr) -> Expr:
 
 #: Myokit's expression classes by name.
 _CONVERT = {
-    "PrefixPlus": lambda g, a: a,
+    "PrefixPlus": lambda _, a: a,
     "PrefixMinus": lambda g, a: g.negate(a),
     "Plus": lambda g, a, b: g.add(a, b),
     "Minus": lambda g, a, b: g.subtract(a, b),
