@@ -67,7 +67,9 @@ class ExplicitDiffusion:
         operators.apply(operators.stiffness, self._zero, start, first)
         stages = self._stages[duration]
         before[:rows] = start[:rows]
-        vectors.stage(rows, (1.0, 0.0, 0.0, stages[0][3], 0.0), inverse, start, first, start, first, now)
+        vectors.stage(
+            rows, (1.0, 0.0, 0.0, stages[0][3], 0.0), inverse, start, first, start, first, now
+        )
         for weights in stages[1:]:
             operators.apply(operators.stiffness, self._zero, now, slope)
             vectors.stage(rows, weights, inverse, start, first, now, slope, before)

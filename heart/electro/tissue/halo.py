@@ -53,7 +53,5 @@ class Halo:
         if self._graph is None:
             return
         np.take(values, self._send, out=self._out)
-        self._graph.Neighbor_alltoallv(
-            [self._out, self._out_counts], [self._in, self._in_counts]
-        )
+        self._graph.Neighbor_alltoallv([self._out, self._out_counts], [self._in, self._in_counts])
         values[self._slots] = self._in

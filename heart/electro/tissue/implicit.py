@@ -161,7 +161,9 @@ class ImplicitDiffusion:
             operators.apply(self._matrix, operators.lumped, direction, image)
             curvature = self._summed(vectors.dot(rows, direction, image))
             largest, new = self._reduced(
-                *vectors.advance(rows, old / curvature, direction, image, inverse, solution, residual)
+                *vectors.advance(
+                    rows, old / curvature, direction, image, inverse, solution, residual
+                )
             )
             beta, old = new / old, new
             iterations += 1

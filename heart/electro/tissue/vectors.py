@@ -65,9 +65,7 @@ def measure(n: int, residual: Float, inverse: Float) -> tuple[float, float]:
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def direct(
-    n: int, beta: float, residual: Float, inverse: Float, direction: Float
-) -> None:
+def direct(n: int, beta: float, residual: Float, inverse: Float, direction: Float) -> None:
     """Turn to the next search direction: ``z + beta direction``."""
     for i in range(n):
         direction[i] = residual[i] * inverse[i] + beta * direction[i]

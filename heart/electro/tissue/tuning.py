@@ -1,0 +1,155 @@
+"""Conductivities that give the wanted speeds on a mesh of given size, found once and cached.
+
+What a clinic measures, and what an eikonal model is given, are speeds; what a reaction–diffusion
+model needs are conductivities; between them stand the cell model, the scheme and the mesh size.
+As in openCARP's tuneCV, speed goes with the square root of conductivity, so σ ← σ (v/v_h)² settles
+in a few strands; a secant step on the logarithms takes the last error away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from heart.core.cache import cached_arrays, content_hash
+from heart.core.errors import NonlinearSolveError, ParameterError
+from heart.core.parameters import Parameter
+from heart.core.progress import Telemetry, silent
+from heart.electro.ionic.model import CellModel
+from heart.electro.tissue.conductivity import Conductivities
+from heart.electro.tissue.scheme import Scheme
+from heart.electro.tissue.strand import DENSITY, plane_wave_speed
+
+VERSION = 1
+TOLERANCE = Parameter(0.005, "1", 1e-4, 0.1, "assumed", "error of the speed at which tuning stops")
+MOST = 12
+SPEED = Parameter(0.6, "mm/ms", 0.02, 4.0, "assumed", "speed of a plane wave in muscle")
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Conductivities found, the speeds that they give, and how many strands it took.
+
+    Attributes
+    ----------
+    conductivities
+        The given set scaled axis by axis.
+    speeds
+        Along fibre, sheet and normal on the strand, mm/ms.
+    strands
+        Strands simulated; 0 when the answer was cached.
+    """
+
+    conductivities: Conductivities
+    speeds: tuple[float, float, float]
+    strands: int
+
+
+def tune(
+    cell: CellModel,
+    scheme: Scheme,
+    edge_length: float,
+    target: Sequence[float],
+    base: Conductivities,
+    *,
+    surface_to_volume: float,
+    capacitance: float,
+    tolerance: float = TOLERANCE.value,
+    telemetry: Telemetry | None = None,
+) -> Tuned:
+    """Scale conductivities until plane waves have the target speeds on a mesh of this size.
+
+    Parameters
+    ----------
+    cell
+        Model of the muscle.
+    scheme
+        Numerics as they will be used.
+    edge_length
+        Mean edge of the heart's tetrahedra in mm.
+    target
+        Speeds along fibre, sheet and normal, mm/ms.
+    base
+        Set whose ratio of intra- to extracellular conductivity is kept.
+    surface_to_volume, capacitance
+        χ in 1/mm and C_m in uF/mm².
+    tolerance
+        Largest relative error of a speed.
+    telemetry
+        Hears of progress.
+
+    Raises
+    ------
+    NonPhysicalError
+        No wave travels on such a mesh.
+    NonlinearSolveError
+        The speed could not be reached.
+    """
+    speeds = tuple(SPEED.check(float(v), name="target speed") for v in target)
+    if len(speeds) != 3:
+        raise ParameterError(f"{len(speeds)} target speeds", expected="fibre, sheet, normal")
+    TOLERANCE.check(tolerance, name="tolerance of the tuning")
+    spacing = edge_length * DENSITY
+    scale = surface_to_volume * capacitance
+    numerics = [(item.name, repr(getattr(scheme, item.name))) for item in fields(scheme)]
+    key = content_hash(
+        VERSION, cell.hash, numerics, spacing, speeds, base.monodomain, scale, tolerance
+    )
+    ran: list[int] = []
+
+    def make() -> dict[str, np.ndarray]:
+        found: dict[tuple[float, float], tuple[float, float, int]] = {}
+        with (telemetry or silent()).step("Tuning conduction velocity", 3.0) as step:
+            for wanted, sigma in zip(speeds, base.monodomain, strict=True):
+                if (wanted, sigma) not in found:
+                    found[wanted, sigma] = _search(
+                        cell, scheme, spacing, wanted, sigma / scale, tolerance
+                    )
+                step.advance(1.0)
+        ran.append(sum(item[2] for item in found.values()))
+        rows = [found[w, s] for w, s in zip(speeds, base.monodomain, strict=True)]
+        return {
+            "factors": np.array([row[0] for row in rows]),
+            "speeds": np.array([row[1] for row in rows]),
+        }
+
+    stored = cached_arrays("tuning", key, make)
+    factors, reached = stored["factors"], stored["speeds"]
+    return Tuned(
+        base.scaled(float(factors[0]), float(factors[1]), float(factors[2])),
+        (float(reached[0]), float(reached[1]), float(reached[2])),
+        ran[0] if ran else 0,
+    )
+
+
+def _search(
+    cell: CellModel,
+    scheme: Scheme,
+    spacing: float,
+    wanted: float,
+    diffusivity: float,
+    tolerance: float,
+) -> tuple[float, float, int]:
+    """Return factor, speed and number of strands for one axis."""
+    factor = 1.0
+    seen: list[tuple[float, float]] = []
+    for count in range(1, MOST + 1):
+        speed = plane_wave_speed(
+            cell, scheme, spacing, diffusivity * factor, expected=min(wanted, 0.6)
+        )
+        if abs(speed / wanted - 1.0) <= tolerance:
+            return factor, speed, count
+        seen.append((math.log(factor), math.log(speed / wanted)))
+        slope = 0.5
+        if len(seen) > 1:
+            (x0, y0), (x1, y1) = seen[-2:]
+            slope = min(max((y1 - y0) / (x1 - x0), 0.2), 3.0) if x1 != x0 else slope
+        factor *= math.exp(-seen[-1][1] / slope)
+    raise NonlinearSolveError(
+        f"no conductivity found for {wanted:g} mm/ms at {spacing:g} mm grid spacing",
+        where=f"last speed {speed:.4g} mm/ms at {factor:.4g} times the given set",
+        fix="choose a set nearer to the wanted speeds, or a finer mesh",
+    )
