@@ -16,6 +16,7 @@ from heart import __version__
 from heart.cli import ranks
 from heart.cli.cite import cite
 from heart.cli.failure import stop_on_signals, tell
+from heart.cli.ionic import ionic
 from heart.cli.mesh import mesh
 from heart.cli.report import report
 from heart.cli.run import run
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (validate, mesh, run, report, view, verify, schema, cite):
     app.command()(command)
+app.add_typer(ionic)
 
 
 @app.command()

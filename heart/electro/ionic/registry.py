@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 from heart.core.errors import ScenarioError
 from heart.core.validation import did_you_mean
@@ -166,13 +167,13 @@ def entry(name: str) -> Entry:
     return REGISTRY[name]
 
 
-def cell_model(name: str, start: str = "") -> CellModel:
+def cell_model(name: str | Path, start: str = "") -> CellModel:
     """Return the cell called `name`, ready to pace.
 
     Parameters
     ----------
     name
-        Key of REGISTRY.
+        Key of REGISTRY, or path of an ``.mmt`` text, as `heart ionic import` writes it.
     start
         Named starting state of the entry, such as ``"niederer2011"``; its own by default.
 
@@ -181,6 +182,9 @@ def cell_model(name: str, start: str = "") -> CellModel:
     ScenarioError
         There is no such cell or starting state.
     """
+    if str(name).endswith(".mmt"):
+        return CellModel(Path(name).stem, read_text(Path(name)))
+    name = str(name)
     model, found = _made(name), entry(name)
     if not start:
         return model
