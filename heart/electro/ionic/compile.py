@@ -97,6 +97,7 @@ def _compile(source: str, command: list[str], path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             text, library = Path(folder) / "kernel.c", Path(folder) / "kernel.so"
             text.write_text(source, encoding="utf-8")
+            message = ["no message"]
             for target in TARGETS:
                 line = [*command, *FLAGS, *target, "-o", str(library), str(text), "-lm"]
                 done = subprocess.run(
@@ -105,7 +106,7 @@ def _compile(source: str, command: list[str], path: Path) -> None:
                 if done.returncode == 0:
                     library.replace(path)
                     return
-            message = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+                message = done.stderr.decode(errors="replace").strip().splitlines() or message
     except OSError as error:
         raise StorageError(f"cannot write the kernel cache {path.parent}: {error}") from error
     except subprocess.TimeoutExpired as error:

@@ -11,6 +11,7 @@ import ctypes
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -348,7 +349,7 @@ def _kernel(
 
 def _declare(library: ctypes.CDLL) -> None:
     pointer, long, double = ctypes.c_void_p, ctypes.c_long, ctypes.c_double
-    cells = [pointer, long, pointer, long, pointer, long, pointer]
+    cells: list[Any] = [pointer, long, pointer, long, pointer, long, pointer]
     library.advance.argtypes = [*cells, double, double, pointer, long, ctypes.c_int, double, long]
     library.advance.restype = long
     for name in ("current", "monitor", "rates"):

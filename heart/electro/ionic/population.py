@@ -286,10 +286,10 @@ class CellPopulation:
                     expected=f"{low:g} to {high:g} mV",
                     fix="take a smaller time step, or check the stimulus and the conductances",
                 )
-            for row, unit in enumerate(group.model.text.units):
-                if unit in CONCENTRATIONS and states[row].min() < 0.0:
+            for index, unit in enumerate(group.model.text.units):
+                if unit in CONCENTRATIONS and states[index].min() < 0.0:
                     raise NonPhysicalError(
-                        self._message(group, row, int(states[row].argmin()), name_node),
+                        self._message(group, index, int(states[index].argmin()), name_node),
                         expected="a concentration of 0 or more",
                         fix="take a smaller time step, or check the parameters of this cell",
                     )

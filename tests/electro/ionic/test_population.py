@@ -93,7 +93,7 @@ def test_bad_states_name_node_model_and_state() -> None:
         population.check(lambda _: "septum")
     group.cells.states[1, 3] = 0.5
     group.cells.voltage[5] = 1e4
-    with pytest.raises(NonPhysicalError, match="10000 .* at node .*-250 to 250 mV"):
+    with pytest.raises(NonPhysicalError, match=r"10000 .* at node .*-250 to 250 mV"):
         population.check()
 
 

@@ -6,7 +6,8 @@ does not (is this numerator proportional to that exponent?) and computes what is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +58,10 @@ def _local(graph: Graph, node: Expr, slopes: Mapping[Expr, Expr]) -> Expr:
         return graph.sum((c, slopes[term]) for c, term in terms)
     if node.op is Op.PRODUCT:
         parts = []
-        for factor, exponent in node.factors:
+        for factor, power in node.factors:
             if slopes[factor] is not graph.zero:
                 rest = graph.product([(node, 1.0), (factor, -1.0)])
-                parts.append((exponent, graph.multiply(rest, slopes[factor])))
+                parts.append((power, graph.multiply(rest, slopes[factor])))
         return graph.sum(parts)
     if node.op is Op.SELECT:
         return graph.select(node.args[0], inner[1], inner[2])
@@ -119,12 +120,12 @@ def evaluate(roots: Iterable[Expr], values: Mapping[Expr, Values | float]) -> li
             if node.op is Op.SYMBOL:
                 done[node] = np.asarray(values[node], dtype=np.float64)
             elif node.op is Op.NUMBER:
-                done[node] = np.float64(node.number)
+                done[node] = np.asarray(node.number)
             elif node.op is Op.SUM:
                 constant, terms = node.terms
-                done[node] = constant + sum(c * done[t] for c, t in terms)
+                done[node] = np.asarray(constant + sum(c * done[t] for c, t in terms))
             elif node.op is Op.PRODUCT:
-                done[node] = np.prod([done[f] ** e for f, e in node.factors], axis=0)
+                done[node] = np.asarray(math.prod(done[f] ** e for f, e in node.factors))
             else:
                 done[node] = NUMPY[node.op](*(done[arg] for arg in node.args))
     return [np.asarray(done[root]) for root in roots]
@@ -143,7 +144,7 @@ def _bernoulli_slope(x: Values) -> Values:
 
 
 #: The operations on arrays.
-NUMPY = {
+NUMPY: dict[Op, Callable[..., Values]] = {
     Op.EXP: np.exp,
     Op.LOG: np.log,
     Op.POW: np.power,

@@ -9,7 +9,7 @@ last digits, which the tests bound; nothing else does.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 
 
@@ -316,7 +316,7 @@ def _log(x: float) -> float:
 
 
 #: Operations on plain numbers, for folding.
-SCALAR = {
+SCALAR: dict[Op, Callable[..., float]] = {
     Op.EXP: lambda x: math.exp(min(x, 700.0)),
     Op.LOG: _log,
     Op.POW: _power,

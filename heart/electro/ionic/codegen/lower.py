@@ -238,7 +238,8 @@ class Pass:
         total = "" if fixed is graph.zero else self.scalar(graph.multiply(scale, fixed))
         moving = [(c, t) for c, t in terms if not self.slots.fixed(t)]
         for coefficient, term in moving:
-            factor, rest = graph.scale(coefficient, scale), ((term, 1.0),)
+            factor = graph.scale(coefficient, scale)
+            rest: tuple[tuple[Expr, float], ...] = ((term, 1.0),)
             if term.op is Op.PRODUCT and term not in self.given:
                 factor, rest = self._split(term, factor)
             if len(rest) == 1 and rest[0][1] == 1.0:

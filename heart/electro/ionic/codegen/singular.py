@@ -40,7 +40,7 @@ def _guard_product(graph: Graph, node: Expr) -> Expr:
             continue
         scale, argument = match
         for factor, power in list(factors.items()):
-            if factor is minus or power != -exponent or factors.get(minus) is None:
+            if factor is minus or power * exponent > -1.0 or minus not in factors:
                 continue
             ratio = _ratio(graph, factor, argument)
             if ratio is not None:

@@ -7,7 +7,7 @@ variant of conductance and ensemble member.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,7 +188,7 @@ def _negated(graph: Graph, op: Op, left: Expr, right: Expr) -> Expr:
 
 
 #: Myokit's expression classes by name.
-_CONVERT = {
+_CONVERT: dict[str, Callable[..., Expr]] = {
     "PrefixPlus": lambda _, a: a,
     "PrefixMinus": lambda g, a: g.negate(a),
     "Plus": lambda g, a, b: g.add(a, b),
