@@ -64,13 +64,13 @@ class Excitation:
         times = np.broadcast_to(np.asarray(self.times, np.float64), nodes.shape)
         if nodes.ndim != 1 or not nodes.size or nodes.dtype.kind not in "iu":
             raise ParameterError(
-                "excitation has no nodes", where="reaction-eikonal", expected="at least one node"
+                "stimulus has no nodes", where="reaction-eikonal", expected="at least one node"
             )
         if not np.isfinite(times).all():
-            raise ParameterError("excitation time is not finite", where="reaction-eikonal")
+            raise ParameterError("stimulus time is not finite", where="reaction-eikonal")
         if self.count < 1 or (self.count > 1 and not (self.period or 0.0) > 0.0):
             raise ParameterError(
-                f"excitation is given {self.count} times with period {self.period}",
+                f"stimulus is given {self.count} times with period {self.period}",
                 where="reaction-eikonal",
                 expected="a count of at least 1, with a positive period where it is more",
             )
@@ -96,8 +96,9 @@ def offer(
         nodes, times = np.asarray(excitation.nodes), np.asarray(excitation.times)
         period = excitation.period or 0.0
         first, last = 0, excitation.count - 1
-        if period > 0.0:
+        if period > 0.0 and np.isfinite(begin):
             first = max(first, int(np.floor((begin - times.max()) / period)))
+        if period > 0.0 and np.isfinite(end):
             last = min(last, int(np.ceil((end - times.min()) / period)))
         for beat in range(first, last + 1):
             shifted = times + beat * period
