@@ -23,7 +23,9 @@ from heart.observe import activation_metrics
 from heart.observe.ecg import synthesise_qrs
 from heart.observe.lead_field import LeadField
 from heart.observe.qrs import qrs_area, qrs_bounds
+from heart.study.crt import network as networks
 from heart.study.crt.members import Member
+from heart.study.crt.network import Networks
 from heart.therapy import pacing
 from heart.therapy.sites import Site
 
@@ -51,6 +53,8 @@ class Screen:
         Interval of the ECG in ms.
     patch_radius
         mm of muscle that an electrode fires at once.
+    networks
+        Purkinje networks of the members; None: early sites and a fast endocardium.
     """
 
     model: ActivationModel
@@ -58,6 +62,7 @@ class Screen:
     lead_field: LeadField
     sampling: float = 1.0
     patch_radius: float = PATCH.value
+    networks: Networks | None = None
 
     @staticmethod
     def of(
@@ -66,6 +71,7 @@ class Screen:
         lead_field: LeadField,
         sampling: float = 1.0,
         patch_radius: float = PATCH.value,
+        networks: Networks | None = None,
     ) -> Screen:
         """Prepare a heart."""
         return Screen(
@@ -74,6 +80,7 @@ class Screen:
             lead_field,
             sampling,
             patch_radius,
+            networks,
         )
 
     def with_lead_field(self, lead_field: LeadField) -> Screen:
@@ -88,6 +95,9 @@ class Screen:
         stands for a network that is entered late and from behind.
         """
         model = self.model
+        if self.networks is not None:
+            tree = self.networks.of(member.index)
+            return networks.waves(model, tree, member, sites, self.patch_radius)
         slow = member.disease
         free = replace(slow, lv_sheet=member.healthy.lv_sheet, rv_sheet=member.healthy.rv_sheet)
         own = model.early(slow.sites)
@@ -112,6 +122,8 @@ class Screen:
 
     def normal(self, member: Member) -> Float:
         """Return the activation (n,) of the member without its conduction disease."""
+        if self.networks is not None:
+            return networks.normal(self.model, self.networks.of(member.index), member)
         return np.asarray(self.model.activate(member.velocity, member.healthy), np.float32)
 
     def evaluate(self, waves: Float, rows: Int, delays: Float) -> NDArray[np.float64]:

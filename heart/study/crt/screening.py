@@ -23,6 +23,7 @@ from heart.core.progress import Telemetry
 from heart.scenario.crt import CrtScenario
 from heart.study.crt import body as bodies
 from heart.study.crt import members as hearts
+from heart.study.crt import network as networks
 from heart.study.crt.candidates import place_all
 from heart.study.crt.members import Member
 from heart.study.crt.ranking import Ranking, best_settings, rank, spearman, utilities
@@ -114,8 +115,9 @@ def screen(
         seen_quickly, seen_by = body.ensemble(coarse.heart, members)
     sampling = scenario.ecg.sampling
     radius = scenario.capture.patch_radius
-    on_fine = Screen.of(fine.heart, fine.locator, seen, sampling, radius)
-    on_coarse = Screen.of(coarse.heart, coarse.locator, seen_quickly, sampling, radius)
+    trees = networks.prepare(scenario, fine.heart, fine.locator, files)
+    on_fine = Screen.of(fine.heart, fine.locator, seen, sampling, radius, trees)
+    on_coarse = Screen.of(coarse.heart, coarse.locator, seen_quickly, sampling, radius, trees)
 
     with telemetry.step("Nominal heart, fine mesh"):
         waves = on_fine.waves(nominal, sites)

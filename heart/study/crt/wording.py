@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from heart.anatomy.heart_mesh import HeartMesh, Tissue
+from heart.anatomy.purkinje import grow
 from heart.core.parameters import Parameter
-from heart.electro import conduction, velocity
+from heart.electro import conduction, purkinje, velocity
 from heart.scenario.crt import CrtScenario
+from heart.scenario.network import FileNetwork, GrownNetwork
 from heart.study.crt.members import PRIORS
 from heart.therapy import capture, pacing, sites
 
@@ -14,11 +16,13 @@ def assumptions(scenario: CrtScenario, torso: str) -> tuple[str, ...]:
     """Return the assumptions of a screen, one sentence each."""
     baseline = conduction.named(scenario.conduction.baseline)
     speed = scenario.conduction.velocity.resolve()
+    network = scenario.conduction.network
     block = PRIORS["proximal_block"].value
     lines = [
         "Electrical model only: no contraction, no haemodynamics, no claim about outcome.",
         "Activation by the eikonal equation: no wave-front curvature, no capture latency, no "
-        "anodal stimulation, no return of a paced wave into the Purkinje tree.",
+        "anodal stimulation"
+        + (", no return of a paced wave into the Purkinje tree." if network is None else "."),
         f"Baseline conduction is assumed to be '{baseline.name}': {baseline.note} "
         f"[{baseline.source}].",
         f"Conduction speeds of the nominal heart: fibre {speed.fibre:g}, sheet {speed.sheet:g}, "
@@ -33,6 +37,8 @@ def assumptions(scenario: CrtScenario, torso: str) -> tuple[str, ...]:
         "Ensemble members differ by draws from the scenario's priors, which describe "
         "populations, not this patient.",
     ]
+    if network is not None:
+        lines += _network(network)
     if scenario.pacing.pr_interval is not None:
         lines.append(
             f"The heart's own beat competes with pacing: PR interval "
@@ -48,6 +54,10 @@ def assumptions(scenario: CrtScenario, torso: str) -> tuple[str, ...]:
         "site": sites.PARAMETERS,
         "prior": PRIORS,
     }
+    if network is not None:
+        registries["Purkinje network"] = purkinje.PARAMETERS
+    if isinstance(network, GrownNetwork):
+        registries["Purkinje growth"] = grow.PARAMETERS
     lines += [
         f"Assumed {group} parameter '{name}' = {item.value:g} {item.unit}: {item.note}."
         for group, registry in registries.items()
@@ -55,6 +65,23 @@ def assumptions(scenario: CrtScenario, torso: str) -> tuple[str, ...]:
         if item.source == "assumed" and name not in ("vv", "av")
     ]
     return tuple(lines)
+
+
+def _network(network: GrownNetwork | FileNetwork) -> tuple[str, ...]:
+    """Return what a Purkinje network assumes."""
+    grown = isinstance(network, GrownNetwork)
+    return (
+        (
+            "The Purkinje network is grown by rule, not seen in this patient"
+            if grown
+            else "The Purkinje network is that of the files given"
+        )
+        + f"; it conducts at {network.speed:g} m/s and takes the place of early sites and of the "
+        "fast endocardium, so the spreads of sites and the endocardial speeds are not used.",
+        "Paced waves enter the network at its junctions and may leave it elsewhere; it is never "
+        "refractory, and a junction always conducts both ways.",
+        "A block cuts a bundle or fascicle; what lies beyond keeps its speed.",
+    )
 
 
 def missing(scenario: CrtScenario, mesh: HeartMesh) -> tuple[str, ...]:
