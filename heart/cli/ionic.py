@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,7 +66,7 @@ def show(
     table = [("parameter", "default", "unit", "description")]
     for name, value in cell.parameters.items():
         entry = text.parameters[name]
-        folded = " (chooses the variant)" if name in text.switches else ""
+        folded = " (fixed when code is generated)" if name in text.switches else ""
         table.append((name, f"{value:g}", entry.unit, entry.description + folded))
     typer.echo("\n" + "\n".join(_table(table)))
 
@@ -149,7 +150,7 @@ def _places(text: CellText) -> list[str]:
     return [", ".join(found)]
 
 
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

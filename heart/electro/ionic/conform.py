@@ -122,6 +122,8 @@ def _voltage(model: Any, name: str, where: str) -> tuple[Any, list[str]]:
     myokit = load_myokit()
     import myokit.lib.guess as guess
 
+    if not model.count_states():
+        raise ScenarioError("the model has no state variables", where=where)
     found = variable(model, name) if name else guess.membrane_potential(model)
     if found is None or not found.is_state():
         what = f"{found.qname()} is no state" if found is not None else "no membrane potential"
@@ -138,7 +140,7 @@ def _voltage(model: Any, name: str, where: str) -> tuple[Any, list[str]]:
                 f"{found.qname()} starts at {start:g} and has no unit",
                 where=where,
                 expected="millivolts at rest",
-                fix="give the variable its unit in the file, or scale it to millivolts",
+                fix="give it its unit in the file, or name another potential with --voltage",
             )
         found.set_unit("mV")
         changes.append(f"{found.qname()} has no unit: taken for mV")
@@ -206,8 +208,8 @@ def _stimulus(model: Any, voltage: Any, name: str, where: str) -> list[str]:
     myokit = load_myokit()
     import myokit.lib.guess as guess
 
-    bound = model.binding(PACE)
-    found = None
+    bound: Any = model.binding(PACE)
+    found: Any = None
     if name and name != NONE:
         found = variable(model, name)
     elif not name:
@@ -217,7 +219,8 @@ def _stimulus(model: Any, voltage: Any, name: str, where: str) -> list[str]:
     if found is not None and found.is_state():
         raise ParameterError(f"{found.qname()} is a state, not a stimulus", where=where)
     effect = None if found is None else _effect(model, voltage, found)
-    if found is bound and effect is not None and math.isclose(effect, -1.0, rel_tol=1e-9):
+    direct = effect is not None and math.isclose(effect, -1.0, rel_tol=1e-9)
+    if bound is not None and found is bound and direct:
         bound.set_rhs(0)
         bound.set_unit("A/F")
         return []
@@ -318,15 +321,16 @@ def _drop_wrong_units(model: Any) -> list[str]:
         item.set_rhs(item.rhs().clone(subst=numbers))
         if item.label() != VOLTAGE_LABEL and not item.is_bound():
             item.set_unit(None)
-    # A contradiction between variables with units remains when literals have none: drop theirs too.
-    for _ in range(sum(1 for _ in model.variables(deep=True))):
-        rest = list(_contradictions(model))
-        if not rest:
-            break
-        for item, _ in rest:
-            for used in item.refs_to():
-                if used.label() != VOLTAGE_LABEL and not used.is_bound():
-                    used.set_unit(None)
+    # What is left stands between variables: theirs go too, those of the potential at the very end.
+    for last in (False, True):
+        for _ in range(sum(1 for _ in model.variables(deep=True))):
+            rest = list(_contradictions(model))
+            if not rest:
+                return problems
+            for item, _ in rest:
+                for used in (item, *item.refs_to()):
+                    if last or not (used.label() == VOLTAGE_LABEL or used.is_bound()):
+                        used.set_unit(None)
     return problems
 
 
@@ -339,7 +343,8 @@ def _contradictions(model: Any) -> Iterator[tuple[Any, str]]:
         try:
             found = item.rhs().eval_unit(mode)
         except myokit.IncompatibleUnitError as error:
-            yield item, f"{item.qname()}: {' '.join(str(error).split())}"
+            what = " ".join(str(error).partition("Encountered")[0].split())
+            yield item, f"{item.qname()}: {what.rstrip('.')}"
             continue
         if unit is None or found is None:
             continue

@@ -92,6 +92,9 @@ def import_cell(path: Path, *, name: str = "", names: Names | None = None) -> Im
         text = parse_text(model.code(), where=path.name)
     except RecursionError as error:
         raise UnsafeInputError("nested too deep", where=path.name) from error
+    except load_myokit().MyokitError as error:
+        what = " ".join(str(error).split())[:200]
+        raise ScenarioError(f"not understood: {what}", where=path.name) from error
     return Imported(text, (*changes, *more), tuple(problems))
 
 
