@@ -86,7 +86,9 @@ class Monodomain:
         self.time = 0.0
         conducts = ~np.isnan(self.gather(np.ones(len(self.nodes))))
         self.reaction = (
-            make_reaction(model, scheme, self.nodes) if reaction is None else (reaction(self.nodes))
+            make_reaction(model, scheme, self.nodes, space.nodes)
+            if reaction is None
+            else (reaction(self.nodes))
         )
         self._voltage = self.operators.vector()
         self._voltage[: len(self.nodes)] = self.reaction.voltage
@@ -255,14 +257,36 @@ class Monodomain:
         node, value = min(self.comm.allgather(found)) if self.comm.size > 1 else found
         if node < self.space.nodes:
             self._raise(node, value)
+        self._check_cells()
         states = {name: values.copy() for name, values in self.reaction.states_by_node().items()}
         self._good = (self.time, voltage.copy(), states)
 
-    def _raise(self, node: int, value: float) -> None:
+    def _check_cells(self) -> None:
+        """Let the cells test their states; what one rank finds is raised on all."""
+        error: HeartError | None = None
+        try:
+            self.reaction.check(self._place)
+        except (NonFiniteError, NonPhysicalError) as found:
+            error = found
+        if self.comm.size > 1:
+            found_ = [one for one in self.comm.allgather(error and _parts(error)) if one]
+            error = found_[0][0](found_[0][1], **found_[0][2]) if found_ else None
+        if error is not None:
+            kind, what, rest = _parts(error)
+            raise kind(
+                f"at {self.time:g} ms: {what}", **{**rest, "fix": rest["fix"] + self._kept()}
+            )
+
+    def _place(self, node: int) -> str:
         x, y, z = self.space.points[node]
-        where = f"node {node} at ({x:.2f}, {y:.2f}, {z:.2f}) mm{self._cell_name(node)}"
-        kept = "" if self._good is None else f"; the state at {self._good[0]:g} ms is kept"
-        fix = f"take a smaller time step, or check stimuli and conductivities there{kept}"
+        return f"({x:.2f}, {y:.2f}, {z:.2f}) mm"
+
+    def _kept(self) -> str:
+        return "" if self._good is None else f"; the state at {self._good[0]:g} ms is kept"
+
+    def _raise(self, node: int, value: float) -> None:
+        where = f"node {node} at {self._place(node)}{self._cell_name(node)}"
+        fix = "take a smaller time step, or check stimuli and conductivities there" + self._kept()
         if not math.isfinite(value):
             raise NonFiniteError(
                 f"voltage is {value} at or before {self.time:g} ms", where=where, fix=fix
@@ -279,3 +303,9 @@ class Monodomain:
         if layout is None or node >= len(layout.of_node):
             return ""
         return f", {layout.models[int(layout.of_node[node])].name}"
+
+
+def _parts(error: HeartError) -> tuple[type[HeartError], str, dict[str, str]]:
+    """Return what an error is made of, so that another rank can raise it too."""
+    rest = {"where": error.where, "expected": error.expected, "fix": error.fix}
+    return type(error), error.what, rest

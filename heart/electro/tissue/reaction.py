@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,3 +40,9 @@ class Reaction(Protocol):
 
     def restore(self, states: dict[str, NDArray[Any]]) -> None:
         """Put back what `states_by_node` returned."""
+
+    def check(self, name_node: Callable[[int], str] | None = None) -> None:
+        """Raise NonFiniteError or NonPhysicalError when a state cannot be.
+
+        `name_node` turns a global node number into words for the message.
+        """
