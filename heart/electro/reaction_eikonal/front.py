@@ -214,7 +214,7 @@ def _window(
     patience: float,
     out: NDArray[np.int32],
 ) -> int:
-    heap = [(0.0, 0)]
+    heap: list[tuple[float, np.int64]] = [(0.0, np.int64(0))]
     heap.pop()
     listed = np.zeros(pending.size, np.bool_)
     count = 0
@@ -228,7 +228,7 @@ def _window(
         elif due - pending[v] > patience:
             pending[v] = math.inf
         elif due < end:
-            heappush(heap, (due, v))
+            heappush(heap, (due, np.int64(v)))
     while len(heap) > 0:
         ti, i = heappop(heap)
         if ti > max(pending[i], repolarised[i] + shortest[i]) or not pending[i] < math.inf:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from heart.core.errors import CheckpointError, NonFiniteError, ParameterError
 from heart.core.progress import Telemetry, silent
 from heart.electro.ionic.kernel import Method, Precision
-from heart.electro.ionic.population import CellPopulation
+from heart.electro.ionic.population import CellLayout, CellPopulation
 from heart.electro.reaction_eikonal.excitation import Excitation, Stimulus, offer
 from heart.electro.reaction_eikonal.front import SAME_WAVE, Front, FrontState
 from heart.electro.reaction_eikonal.restitution import Restitution, tabulate
@@ -115,9 +115,9 @@ class ReactionEikonal:
         self.stimuli = tuple(
             one if isinstance(one, Excitation) else Excitation.of(one) for one in stimuli
         )
-        self._check(waves)
+        layout = self._checked(waves)
         curves = tuple(waves.restitutions)
-        kind = np.asarray(model.layout.of_node)[self.mesh.node]
+        kind = np.asarray(layout.of_node)[self.mesh.node]
         self.front = Front(self.mesh, waves.lengths, tabulate(curves, kind), self.scheme.patience)
         self._recovered = np.array([curve.recovered for curve in curves])[kind]
         self._rest = np.array([curve.rest for curve in curves])[kind]
@@ -128,7 +128,7 @@ class ReactionEikonal:
         self.nodes = self.operators.nodes
         self._diffusion = ExplicitDiffusion(self.operators)
         self._at = self.mesh.rank[self.nodes]
-        self.cells = CellPopulation(model.layout, self.nodes, method, precision)
+        self.cells = CellPopulation(layout, self.nodes, method, precision)
         self._tempo = Tempo(self.cells)
         self._voltage = self.operators.vector()
         self.local_voltage[:] = self.cells.voltage
@@ -372,8 +372,10 @@ class ReactionEikonal:
                 fix="take shorter steps in the upstroke",
             )
 
-    def _check(self, waves: Waves) -> None:
+    def _checked(self, waves: Waves) -> CellLayout:
         count, layout = len(self.mesh.points), self.model.layout
+        if layout is None:
+            raise ParameterError("tissue without cells", where="reaction-eikonal")
         if self.space.degree != 1 or self.space.nodes != count:
             raise ParameterError(
                 f"space of degree {self.space.degree} with {self.space.nodes} nodes",
@@ -395,3 +397,4 @@ class ReactionEikonal:
                     where="reaction-eikonal",
                     expected=f"nodes of the mesh, 0 to {count - 1}",
                 )
+        return layout
