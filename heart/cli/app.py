@@ -19,6 +19,7 @@ from heart.cli.failure import stop_on_signals, tell
 from heart.cli.ionic import ionic
 from heart.cli.mesh import mesh
 from heart.cli.report import report
+from heart.cli.resume import resume
 from heart.cli.run import run
 from heart.cli.schema import schema
 from heart.cli.validate import validate
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (validate, mesh, run, report, view, verify, schema, cite):
+for command in (validate, mesh, run, resume, report, view, verify, schema, cite):
     app.command()(command)
 app.add_typer(ionic)
 

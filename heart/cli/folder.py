@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -39,11 +39,23 @@ def check_free(target: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def new_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+def new_folder(
+    target: Path, *, overwrite: bool, worth_keeping: Callable[[Path], bool] | None = None
+) -> Iterator[Path]:
     """Yield a temporary folder beside `target` that becomes `target` when the block ends well.
 
     On any failure the temporary folder is removed, with the parents made for it, and an older
     `target` is as it was. All ranks get the same folder; rank 0 makes and renames it.
+
+    Parameters
+    ----------
+    target
+        Folder of the run.
+    overwrite
+        Whether an older run may be replaced.
+    worth_keeping
+        Whether a folder in which the block failed holds something to go on from. It then becomes
+        `kept_name(target)`.
     """
     check_free(target, overwrite=overwrite)
     leader = ranks.rank() == 0
@@ -60,12 +72,23 @@ def new_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
         if leader:
             _replace(folder, target)
     except BaseException:
+        if worth_keeping is not None and worth_keeping(folder):
+            if leader:
+                _replace(folder, kept_name(target))
+            raise
         # Any rank may be the one that failed, and it ends the others before they can clean up.
         shutil.rmtree(folder, ignore_errors=True)
         for parent in new_parents:
             with suppress(OSError):
                 parent.rmdir()
         raise
+
+
+def kept_name(target: Path) -> Path:
+    """Return where an unfinished run is kept: `target`, or beside it when an older run is there."""
+    if target.exists() and any(target.iterdir()):
+        return target.with_name(f"{target.name}.unfinished")
+    return target
 
 
 def _replace(folder: Path, target: Path) -> None:

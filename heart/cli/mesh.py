@@ -85,7 +85,7 @@ def _plan(
     """Return the case.yaml that `source` means, the settings of its mesh, and fibre angles."""
     from heart.core.validation import validate
     from heart.core.yaml import load_yaml, locate, read_text
-    from heart.scenario.crt import FibreSection, MeshSection
+    from heart.scenario.crt import CrtScenario, FibreSection, MeshSection
     from heart.scenario.load import load_scenario
 
     path = Path(source)
@@ -98,8 +98,13 @@ def _plan(
     data = load_yaml(path).data
     if isinstance(data, dict) and "kind" in data:
         loaded = load_scenario(path)
-        path, section = loaded.case, loaded.scenario.mesh
-        fibres = loaded.scenario.fibres
+        path, asked = loaded.case, loaded.scenario
+        if isinstance(asked, CrtScenario):
+            section, fibres = asked.mesh, asked.fibres
+        else:
+            body = asked.body
+            section = MeshSection(edge_length=body.edge_length, backend=body.backend)
+            fibres = body.fibres
     given = {"edge_length": edge_length, "backend": backend}
     text = "\n".join(f"{key}: {json.dumps(value)}" for key, value in given.items() if value)
     changed = validate(MeshSection, read_text(text, "--edge-length")) if text else MeshSection()

@@ -26,21 +26,14 @@ def validate(
     ] = False,
 ) -> None:
     """Check a scenario, its case and the files that they name."""
-    from heart.anatomy.case import load_case
     from heart.scenario.load import load_scenario, resolved_text
+    from heart.scenario.summary import summary
 
     loaded = load_scenario(scenario, settings or ())
-    case = load_case(loaded.case)
-    for name in case.file_names():
-        case.file(name)
+    words = summary(loaded)
     if ranks.rank() != 0:
         return
     if resolved:
         typer.echo(resolved_text(loaded.scenario), nl=False)
         return
-    asked = loaded.scenario
-    typer.echo(
-        f"{scenario.name}: valid. {asked.kind} of case {case.name}, "
-        f"{len(asked.candidates)} candidate generators, {asked.ensemble.members} members, "
-        f"{len(asked.pacing.vv_delays)} VV delays."
-    )
+    typer.echo(f"{scenario.name}: valid. {words}")

@@ -125,15 +125,15 @@ class CheckpointFolder:
             ) from error
         return self.folder / name
 
-    def latest(self) -> Checkpoint:
-        """Return the newest state that is whole, of the ring or kept.
+    def latest(self, *, without: tuple[str, ...] = ()) -> Checkpoint:
+        """Return the newest state that is whole, of the ring or kept under a name not `without`.
 
         Raises
         ------
         CheckpointError
             There is none, it is of another scenario, or all are damaged.
         """
-        entries = self._entries()[::-1]
+        entries = [one for one in self._entries()[::-1] if one["label"] not in without]
         if not entries:
             raise CheckpointError(
                 "no checkpoint was written yet", where=self.folder.name, fix="start from the run"

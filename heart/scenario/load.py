@@ -6,19 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
-from heart.core.errors import ScenarioError, UsageError
+from heart.core.errors import MissingDataError, ScenarioError, UsageError
 from heart.core.validation import as_yaml_data, did_you_mean, validate
 from heart.core.yaml import Document, load_yaml, locate
 from heart.scenario.crt import CrtScenario
+from heart.scenario.electro import ElectroScenario
 
-KINDS: dict[str, type[CrtScenario]] = {"crt_screen": CrtScenario}
+Scenario = CrtScenario | ElectroScenario
+
+KINDS: dict[str, type[CrtScenario] | type[ElectroScenario]] = {
+    "crt_screen": CrtScenario,
+    "electro": ElectroScenario,
+}
 
 
 @dataclass(frozen=True)
-class LoadedScenario:
+class LoadedScenario[Kind: Scenario]:
     """A scenario and where it came from.
 
     Attributes
@@ -27,19 +34,40 @@ class LoadedScenario:
         The validated question.
     document
         Its YAML, with lines.
-    case
-        The case.yaml of the heart.
+    case_file
+        The case.yaml of the heart; None for tissue that is made from a formula.
     files
-        Other files that the scenario names (veins, electrodes), by name.
+        Other files that the scenario names (veins, electrodes, cell models), by name.
     """
 
-    scenario: CrtScenario
+    scenario: Kind
     document: Document
-    case: Path
+    case_file: Path | None
     files: dict[str, Path]
 
+    @property
+    def case(self) -> Path:
+        """The case.yaml of the heart.
 
-def load_scenario(path: Path | str, settings: Sequence[str] = ()) -> LoadedScenario:
+        Raises
+        ------
+        MissingDataError
+            The scenario is about tissue that is made from a formula.
+        """
+        if self.case_file is None:
+            raise MissingDataError(
+                f"scenario {self.scenario.name!r} has no case", expected="a scenario about a heart"
+            )
+        return self.case_file
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file that the scenario was read from or names."""
+        case = () if self.case_file is None else (self.case_file,)
+        return (*self.document.files, *case, *self.files.values())
+
+
+def load_scenario(path: Path | str, settings: Sequence[str] = ()) -> LoadedScenario[Any]:
     """Read a scenario, with `settings` such as ``mesh.edge_length=2 mm`` laid over it.
 
     Raises
@@ -58,15 +86,16 @@ def load_scenario(path: Path | str, settings: Sequence[str] = ()) -> LoadedScena
         document = document.with_value(key.strip(), value.strip())
     scenario = validate(model_of(document), document)
     root = path.resolve().parent
-    case = _case_file(scenario.case, root, document.where(("case",)))
+    at = ("case",) if "case" in type(scenario).model_fields else ("body", "case")
+    case = None if scenario.case is None else _case_file(scenario.case, root, document.where(at))
     files = {
-        name: locate(name, root, root, where=document.where(at))[0]
-        for at, name in scenario.file_names().items()
+        name: locate(name, root, root, where=document.where(key))[0]
+        for key, name in scenario.file_names().items()
     }
     return LoadedScenario(scenario, document, case, files)
 
 
-def model_of(document: Document) -> type[CrtScenario]:
+def model_of(document: Document) -> type[CrtScenario] | type[ElectroScenario]:
     """Return the model for the `kind` that the document says it is.
 
     Raises
@@ -89,7 +118,7 @@ def model_of(document: Document) -> type[CrtScenario]:
     return KINDS[kind]
 
 
-def resolved_text(scenario: CrtScenario) -> str:
+def resolved_text(scenario: Scenario) -> str:
     """Return the scenario as YAML with every default filled in and units as text."""
     yaml = YAML()
     yaml.width = 100

@@ -12,19 +12,46 @@ from heart.core.errors import MissingDataError
 from heart.core.paths import packaged
 from heart.core.validation import Quantity
 from heart.electro.conduction import REGISTRY as STATES
+from heart.electro.ionic.registry import REGISTRY as CELLS
 from heart.electro.velocity import REGISTRY as VELOCITIES
 from heart.scenario.crt import CrtScenario
+from heart.scenario.electro import ElectroScenario
+from heart.scenario.electro_body import conductivity_sets
+from heart.scenario.electro_places import EarlySites
+from heart.scenario.load import Scenario
 
 _ENTRY = re.compile(r"^@\w+\{\s*([^,\s]+)\s*,.*?^\}", re.MULTILINE | re.DOTALL)
 
 
-def sources_of(scenario: CrtScenario) -> list[str]:
+def sources_of(scenario: Scenario) -> list[str]:
     """Return the sorted keys of the sources that a scenario rests on."""
-    conduction = scenario.conduction
     keys = set(_used(scenario))
-    keys |= {STATES[conduction.normal].source, STATES[conduction.baseline].source}
-    keys.add(VELOCITIES[conduction.velocity.base].source)
+    if isinstance(scenario, CrtScenario):
+        keys |= _of_crt(scenario)
+    else:
+        keys |= _of_electro(scenario)
     return sorted(keys - {"assumed"})
+
+
+def _of_crt(scenario: CrtScenario) -> set[str]:
+    conduction = scenario.conduction
+    return {
+        STATES[conduction.normal].source,
+        STATES[conduction.baseline].source,
+        VELOCITIES[conduction.velocity.base].source,
+    }
+
+
+def _of_electro(scenario: ElectroScenario) -> set[str]:
+    sets = conductivity_sets()
+    keys = {CELLS[cells.model].source for cells in scenario.cells if cells.model in CELLS}
+    keys |= {sets[one.base].source for one in scenario.conductivity if one.base is not None}
+    keys |= {
+        STATES[stimulus.where.state].source
+        for stimulus in scenario.stimuli
+        if isinstance(stimulus.where, EarlySites)
+    }
+    return keys
 
 
 def bibliography(keys: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -1,0 +1,258 @@
+"""From the words of a scenario to a problem that runs: one way in for every engine.
+
+An engine builds a problem for the stimuli of a branch; everything that branches share (cells,
+conductivities, topology) is made once. `Running` is what a study needs of whatever runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+from numpy.typing import NDArray
+
+from heart.anatomy.heart_mesh import Tissue
+from heart.core.errors import HeartError
+from heart.electro.activation import BORDER, ActivationModel
+from heart.electro.ionic.kernel import Method, Precision
+from heart.electro.ionic.population import CellLayout
+from heart.electro.reaction_eikonal.problem import ReactionEikonal, Waves
+from heart.electro.reaction_eikonal.scheme import ReactionEikonalScheme
+from heart.electro.reaction_eikonal.strand import measured
+from heart.electro.tissue import scheme as schemes
+from heart.electro.tissue.model import MonodomainModel
+from heart.electro.tissue.monodomain import Monodomain
+from heart.electro.tissue.scheme import Diffusion, Interpolation, Scheme, Splitting
+from heart.electro.tissue.space import TissueSpace
+from heart.electro.tissue.stimulus import TissueStimulus
+from heart.electro.velocity import ConductionVelocity
+from heart.numerics.eikonal import (
+    EikonalMesh,
+    FibreMetric,
+    Lengths,
+    tetrahedron_lengths,
+    triangle_lengths,
+)
+from heart.scenario.electro import EngineKind, EngineSection, MembraneSection
+from heart.study.electro.body import Muscle
+from heart.study.electro.material import Material
+
+Float = NDArray[np.float64]
+Int = NDArray[np.integer]
+Arrays = dict[str, NDArray[Any]]
+
+DEFAULT_PROFILE = "accurate"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A problem that is stepped, observed, saved and restored.
+
+    Predictions of a solver are dropped between pieces of a run: a run that is stopped and goes on
+    has none either, and both are to be the same.
+
+    Attributes
+    ----------
+    problem
+        What runs.
+    """
+
+    problem: Monodomain | ReactionEikonal
+
+    @property
+    def time(self) -> float:
+        """Present time in ms."""
+        return self.problem.time
+
+    @property
+    def nodes(self) -> Int:
+        """(k,) global index of each of this rank's unknowns."""
+        return np.asarray(self.problem.nodes)
+
+    @property
+    def comm(self) -> MPI.Intracomm:
+        """Ranks that share the tissue."""
+        return self.problem.comm
+
+    def gather(self, values: Float) -> Float:
+        """Return values of this rank's unknowns in global order, on all ranks."""
+        return self.problem.gather(values)
+
+    def run(self, until: float, observers: Sequence[Any]) -> None:
+        """Advance to `until` ms. Collective."""
+        if isinstance(self.problem, Monodomain):
+            self.problem.stepper.forget()
+        self.problem.run(until, observers=observers)
+
+    def snapshot(self) -> Arrays:
+        """Return the state in global order. Collective."""
+        return dict(self.problem.snapshot())
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot of any number of ranks."""
+        self.problem.restore(arrays)
+
+    def last_good(self) -> Arrays | None:
+        """Return the state of the last test of the fields that passed. Collective."""
+        return self.problem.last_good if isinstance(self.problem, Monodomain) else None
+
+
+@dataclass(frozen=True)
+class Tissue3D:
+    """What all branches of a run share.
+
+    Attributes
+    ----------
+    muscle, material, layout, membrane
+        Mesh, conductivities, cells, membrane.
+    velocity
+        Speeds for the reaction-eikonal engine.
+    """
+
+    muscle: Muscle
+    material: Material
+    layout: CellLayout
+    membrane: MembraneSection
+    velocity: ConductionVelocity
+
+    def model(self) -> MonodomainModel:
+        """Return cells and conductivities as the engines take them."""
+        return MonodomainModel(
+            self.layout,
+            self.material.tensor(self.muscle),
+            self.membrane.surface_to_volume,
+            self.membrane.capacitance,
+            self.material.conducting,
+        )
+
+
+Make = Callable[[Sequence[TissueStimulus]], Running]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How a scenario is computed.
+
+    Attributes
+    ----------
+    make
+        Returns a problem at rest for the stimuli of a branch. Collective.
+    dt
+        Time step in ms.
+    unknowns
+        Number of nodes over all ranks.
+    """
+
+    make: Make
+    dt: float
+    unknowns: int
+
+
+def scheme_of(section: EngineSection) -> Scheme:
+    """Return the numerics of a scenario: its profile, with what the scenario says laid over it.
+
+    Raises
+    ------
+    ScenarioError, ParameterError
+        No such profile, or choices that exclude each other.
+    """
+    base = schemes.load(section.profile or DEFAULT_PROFILE)
+    given: dict[str, Any] = {}
+    if section.dt is not None:
+        given["dt"] = section.dt
+    if section.lumped is not None:
+        given["lumped"] = section.lumped
+    for name, kind in _ENUMS.items():
+        word = getattr(section, name)
+        if word is not None:
+            given[name] = kind[word.upper()]
+    return replace(base, **given)
+
+
+def engine_of(section: EngineSection, tissue: Tissue3D) -> Engine:
+    """Return the engine of a scenario for a tissue. Collective."""
+    return _ENGINES[section.kind](section, tissue)
+
+
+def _monodomain(section: EngineSection, tissue: Tissue3D) -> Engine:
+    scheme = scheme_of(section)
+    mesh = tissue.muscle.mesh
+    space = TissueSpace(mesh.points, mesh.cells, section.degree)
+    model = tissue.model()
+
+    def make(stimuli: Sequence[TissueStimulus]) -> Running:
+        return Running(Monodomain(space, model, scheme, stimuli))
+
+    return Engine(make, scheme.dt, space.nodes)
+
+
+def _reaction_eikonal(section: EngineSection, tissue: Tissue3D) -> Engine:
+    mesh = tissue.muscle.mesh
+    numerics = ReactionEikonalScheme()
+    if section.dt is not None:
+        numerics = replace(numerics, dt=section.dt)
+    space = TissueSpace(mesh.points, mesh.cells, 1)
+    method = Method[(section.method or "grl1").upper()]
+    precision = Precision[(section.precision or "double").upper()]
+    model = tissue.model()
+
+    waves = Waves(*front_of(tissue), [measured(one) for one in tissue.layout.models])
+
+    def make(stimuli: Sequence[TissueStimulus]) -> Running:
+        return Running(
+            ReactionEikonal(
+                space, model, waves, numerics, stimuli, method=method, precision=precision
+            )
+        )
+
+    return Engine(make, numerics.dt, space.nodes)
+
+
+def front_of(tissue: Tissue3D) -> tuple[EikonalMesh, Lengths]:
+    """Return the eikonal problem of a tissue: a heart has its fast endocardium, a slab has none."""
+    muscle, speed = tissue.muscle, tissue.velocity
+    mesh, fibres = muscle.mesh, muscle.fibres
+    conducting = tissue.material.conducting
+    if muscle.heart is not None and np.array_equal(conducting, mesh.tissue != Tissue.CORE):
+        model = ActivationModel.of(muscle.heart, muscle.locator_for("the wave"))
+        return model.mesh, model.lengths(speed)
+    topology = EikonalMesh.from_cells(mesh.points, mesh.cells, conducting=conducting)
+    speeds = np.tile(np.array([speed.fibre, speed.sheet, speed.normal]), (len(mesh.cells), 1))
+    speeds[mesh.tissue == Tissue.BORDER] *= BORDER.value
+    metric = FibreMetric(fibres.fibre, speeds, fibres.sheet)
+    return topology, Lengths(tetrahedron_lengths(topology, metric), triangle_lengths(topology, 0.0))
+
+
+def named_region(muscle: Muscle, error: HeartError, node: int) -> HeartError:
+    """Return the error with the region of its node in words."""
+    mesh = muscle.mesh
+    cell = int(np.flatnonzero((mesh.cells == node).any(axis=1))[0])
+    tissue = Tissue(int(muscle.node_tissue[node])).name.lower()
+    region = tissue if muscle.heart is None else f"{_region(muscle, cell, node)}, {tissue}"
+    place = f"{error.where}, region {region}" if error.where else f"region {region}"
+    return type(error)(error.what, where=place, expected=error.expected, fix=error.fix)
+
+
+def _region(muscle: Muscle, cell: int, node: int) -> str:
+    from heart.anatomy.aha import SEGMENT_NAMES
+    from heart.anatomy.heart_mesh import Region
+
+    wall = Region(int(muscle.mesh.regions[cell])).name.lower()
+    segment = int(muscle.heart.segments[node]) if muscle.heart is not None else 0
+    return f"{wall} ({SEGMENT_NAMES[segment]})" if segment else wall
+
+
+_ENUMS: dict[str, Any] = {
+    "splitting": Splitting,
+    "diffusion": Diffusion,
+    "interpolation": Interpolation,
+    "method": Method,
+    "precision": Precision,
+}
+_ENGINES: dict[EngineKind, Callable[[EngineSection, Tissue3D], Engine]] = {
+    EngineKind.MONODOMAIN: _monodomain,
+    EngineKind.REACTION_EIKONAL: _reaction_eikonal,
+}

@@ -1,0 +1,131 @@
+"""From a protocol to pulses at nodes: each stimulus of each branch, where and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heart.anatomy.heart_mesh import Tissue
+from heart.core.errors import ParameterError
+from heart.electro.activation import ActivationModel
+from heart.electro.conduction import REGISTRY as STATES
+from heart.electro.tissue.stimulus import PARAMETERS, TissueStimulus, amplitude, nodes_within
+from heart.scenario.crt import CaptureSection
+from heart.scenario.electro import MembraneSection
+from heart.scenario.electro_places import SITES, EarlySites
+from heart.scenario.electro_protocol import StimulusSection
+from heart.study.crt.candidates import place_all
+from heart.study.electro.body import Muscle
+from heart.study.electro.places import nodes_in
+from heart.therapy.protocol import Protocol
+from heart.therapy.sites import Placement
+
+Int = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A stimulus on this mesh: patches of nodes, each with its delay after the onset in ms.
+
+    Attributes
+    ----------
+    label, duration, amplitude
+        Name, ms and mV/ms.
+    patches
+        (nodes, delay) of each patch.
+    """
+
+    label: str
+    duration: float
+    amplitude: float
+    patches: tuple[tuple[Int, float], ...]
+
+    def at(self, times: Sequence[float]) -> list[TissueStimulus]:
+        """Return the pulses that begin at `times` in ms."""
+        return [
+            TissueStimulus(
+                nodes, time + delay, self.duration, self.amplitude, name=f"stimulus {self.label!r}"
+            )
+            for time in times
+            for nodes, delay in self.patches
+        ]
+
+
+def place(
+    muscle: Muscle,
+    sections: Sequence[StimulusSection],
+    membrane: MembraneSection,
+    files: Mapping[str, Path],
+) -> dict[str, Placed]:
+    """Return all stimuli of a scenario on a mesh, by label.
+
+    Raises
+    ------
+    ParameterError
+        A stimulus outside the tissue, of no nodes, or wholly in scar that does not conduct.
+    MissingDataError
+        A place that this muscle does not have.
+    """
+    placed = {}
+    for section in sections:
+        name = f"stimulus {section.label!r}"
+        patches = _patches(muscle, section, name, files)
+        alive = muscle.node_tissue != Tissue.CORE
+        kept = tuple((nodes[alive[nodes]], delay) for nodes, delay in patches)
+        if not any(len(nodes) for nodes, _ in kept):
+            raise ParameterError(
+                f"{name} lies wholly in scar core, which does not conduct", fix="move it"
+            )
+        placed[section.label] = Placed(
+            section.label,
+            section.duration,
+            _amplitude(section, membrane),
+            tuple((nodes, delay) for nodes, delay in kept if len(nodes)),
+        )
+    return placed
+
+
+def given(placed: Mapping[str, Placed], protocol: Protocol) -> list[TissueStimulus]:
+    """Return the pulses of one branch of a protocol."""
+    return [
+        pulse
+        for label, stimulus in placed.items()
+        for pulse in stimulus.at(protocol.times_of(label))
+    ]
+
+
+def _amplitude(section: StimulusSection, membrane: MembraneSection) -> float:
+    """Return the stimulus in mV/ms; the current per volume spreads over the membrane in it."""
+    if section.current is not None:
+        return amplitude(section.current, membrane.surface_to_volume, membrane.capacitance)
+    if section.amplitude is not None:
+        return section.amplitude
+    return PARAMETERS["amplitude"].value
+
+
+def _patches(
+    muscle: Muscle, section: StimulusSection, name: str, files: Mapping[str, Path]
+) -> list[tuple[Int, float]]:
+    where, points = section.where, muscle.mesh.points
+    reach = max(section.radius, muscle.edge)
+    if isinstance(where, EarlySites):
+        state = STATES[where.state].starting_at_zero()
+        model = ActivationModel.of(muscle.heart_for(name), muscle.locator_for(name))
+        early = model.early(state.sites)
+        return [
+            (nodes_within(points, list(point), reach, name), float(time))
+            for point, time in zip(early.points, early.times, strict=True)
+        ]
+    if isinstance(where, SITES):
+        placement = Placement(muscle.heart_for(name), muscle.locator_for(name))
+        sites = place_all(placement, [where], files, CaptureSection())
+        if not sites[0].captured:
+            raise ParameterError(f"{name} does not capture: {sites[0].note}", fix="move it")
+        return [
+            (nodes_within(points, list(site.point), reach, name), site.exit_delay) for site in sites
+        ]
+    return [(np.flatnonzero(nodes_in(muscle, where, name)), 0.0)]
