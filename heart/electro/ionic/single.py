@@ -31,6 +31,8 @@ STEP = Parameter(0.02, "ms", 1e-4, 0.5, "assumed", "measured: docs/verification/
 UPSTROKE = Parameter(5.0, "ms", 1.0, 100.0, "assumed", "from the pulse to behind the peak")
 # Times that differ by less are the same (ms).
 SAME = 1e-9
+# Behind the upstroke so much (ms) is taken between two notes.
+SAMPLE = 0.1
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Recording:
-    """What copies of a cell did, noted after every step of a window.
+    """What copies of a cell did in a window, noted at every step of an upstroke, then each 0.1 ms.
 
     Attributes
     ----------
@@ -137,12 +139,15 @@ def record(
         if left < window[0] - SAME:
             cells.advance(right - left, time=left, stimulus=stimulus, substeps=count)
             continue
-        dt = (right - left) / count
         if not times:
             note(left)
-        for step in range(count):
-            cells.advance(dt, time=left + step * dt, stimulus=stimulus)
-            note(left + (step + 1) * dt)
+        dt = (right - left) / count
+        together = max(1, min(count, round(SAMPLE / dt))) if dt > steps.upstroke_dt else 1
+        for step in range(0, count, together):
+            taken = min(together, count - step)
+            now = left + step * dt
+            cells.advance(taken * dt, time=now, stimulus=stimulus, substeps=taken)
+            note(now + taken * dt)
     noted = np.stack(rows)
     final = cells.states[:, : cells.n].copy()
     if not np.isfinite(noted).all() or not np.isfinite(final).all():

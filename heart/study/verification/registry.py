@@ -10,9 +10,19 @@ from heart.study.verification import (
     example_physiology,
     fibres,
     mesh_ranking,
+    single_cells,
 )
 from heart.study.verification.benchmark import Benchmark
 
-_ALL = (eikonal, fibres, ecg_sphere, example_mesh, example_physiology, demo, mesh_ranking)
+_ALL = (
+    eikonal,
+    fibres,
+    ecg_sphere,
+    example_mesh,
+    example_physiology,
+    demo,
+    mesh_ranking,
+    single_cells,
+)
 
 REGISTRY: dict[str, Benchmark] = {module.BENCHMARK.name: module.BENCHMARK for module in _ALL}

@@ -83,21 +83,35 @@ def _beat(name: str) -> list[Check]:
 def _hundredth() -> list[Check]:
     """Compare beat 100 at 1 Hz with traces of independent programs."""
     checks = []
-    for name, rows in (
-        ("tt2006_epi", (("apd90", 302.9, 1.0, "TenTusscher2006"),)),
+    calcium = {"calcium.count_ical": 0.0, "calcium.count_inaca": 1.0 / 3.0}
+    for name, values, rows in (
+        ("tt2006_epi", {}, (("apd90", 302.9, 1.0, "TenTusscher2006"),)),
         (
-            "torord_land_endo",
+            "torord_land_endo", calcium,
             (("apd90", 270.2, 1.5, "Tomek2019"), ("tension_peak", 34.0, 0.5, "Land2017")),
         ),
-    ):
+        ("torord_land_endo", {}, (("apd90", 0.0, None, ""), ("tension_peak", 0.0, None, ""))),
+    ):  # fmt: skip
         pulse = entry(name).pulse
-        paced = _paced(cell_model(name), pulse, 99)
+        paced = _paced(cell_model(name).with_values(values), pulse, 99)
         ours, exact = _ours(paced, pulse, Steps()), _exact(paced, pulse)
+        label = f"{name}{' as in the reference' if values else ''}, beat 100"
         for key, value, tolerance, source in rows:
-            label, unit = QUANTITIES[key]
-            title = f"{name}, beat 100: {label}"
-            checks.append(near(title, ours[key], value, tolerance, unit, source))
-            checks.append(near(f"{title}, LSODA", exact[key], value, tolerance, unit, source))
+            what, unit = QUANTITIES[key]
+            if tolerance is not None:
+                checks.append(
+                    near(f"{label}: {what}", ours[key], value, tolerance, unit, source)
+                )  # fmt: skip
+                checks.append(
+                    near(f"{label}: {what}, LSODA", exact[key], value, tolerance, unit, source)
+                )
+            else:
+                checks.append(
+                    near(
+                        f"{label}: {what}", ours[key], exact[key], TIGHT, unit, LSODA,
+                        relative=True,
+                    )
+                )  # fmt: skip
     return checks
 
 
@@ -204,6 +218,9 @@ BENCHMARK = Benchmark(
         "scalar code of the same text, restarted at pulses and at every crossing of a comparison.",
         "References of beat 100 and of S1-S2 are traces computed with independent programs of the "
         "same papers; those of ten Tusscher and Panfilov were made with explicit steps of 0.01 ms.",
+        "The reference trace of ToR-ORd leaves the myoplasmic L-type current out of the calcium "
+        "balance and counts a third of the exchanger; `as in the reference` sets the text's two "
+        "factors likewise, the row below has the balanced model, which is the default.",
         "The closed forms of Mitchell and Schaeffer are asymptotic in tau_in / tau_out: a "
         "simulation is off by the few milliseconds of upstroke and repolarisation; not gated.",
         "The methods are of first order. What follows the upstroke (duration, calcium, tension, "
