@@ -28,7 +28,7 @@ ionic = typer.Typer(
 @ionic.command("list")
 def list_models() -> None:
     """List the cell models by name, with states, paper and the pulse that makes them fire."""
-    from heart.electro.ionic.pacing import LATER_STEP, STEP
+    from heart.electro.ionic.pacing import STEP
     from heart.electro.ionic.registry import REGISTRY, cell_model
 
     rows = [("name", "states", "parameters", "pulse", "paper", "what it is")]
@@ -39,8 +39,8 @@ def list_models() -> None:
         rows.append((name, *counts, pulse, entry.source, entry.title))
     typer.echo("\n".join(_table(rows)))
     typer.echo(
-        f"time step of single cells: {STEP.value:g} ms around the upstroke, {LATER_STEP.value:g} ms"
-        " later; a tissue has its own in the solver profile"
+        f"default time step of a single cell: {STEP.value:g} {STEP.unit}; a tissue takes its own"
+        " from the solver profile"
     )
 
 

@@ -22,6 +22,7 @@ from heart.electro.ionic.text import LARGEST_TEXT, CellText, parse_text
 SUFFIXES = (".cellml", ".xml", ".mmt", ".ode")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 _DEPTH = 60
+_ASSIGNED = re.compile(r"\s*([A-Za-z_]\w*)\s*=(?!=)")
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,7 @@ def _ode(raw: bytes, where: str) -> tuple[Any, list[str]]:
         ) from error
     _silence()
     source = _decoded(raw, where)
+    _check_assignments(source, where)
     try:
         # Removable singularities are guarded when code is generated, for all formats alike.
         ode = gotranx.load.ode_from_string(source, name="imported", remove_singularities=False)
@@ -226,7 +228,24 @@ def _ode(raw: bytes, where: str) -> tuple[Any, list[str]]:
         what = " ".join(str(error).split())[:200]
         raise ScenarioError(f"not understood: {what}", where=where) from error
     _describe(model, (*ode.states, *ode.parameters))
+    # The reader keeps sets: in their order the same file would give another text each time.
+    model.reorder_state(sorted(state.qname() for state in model.states()))
     return model, []
+
+
+def _check_assignments(source: str, where: str) -> None:
+    """Refuse a name that is assigned twice, of which gotranx would keep one and not say which."""
+    depth, seen = 0, dict[str, int]()
+    for number, line in enumerate(source.splitlines(), start=1):
+        code = re.sub(r'"[^"]*"|#.*', "", line)
+        found = _ASSIGNED.match(code) if depth == 0 else None
+        if found and found[1] in seen:
+            raise ScenarioError(
+                f"{found[1]} is assigned in lines {seen[found[1]]} and {number}", where=where
+            )
+        if found:
+            seen[found[1]] = number
+        depth += code.count("(") - code.count(")")
 
 
 def _describe(model: Any, atoms: tuple[Any, ...]) -> None:
