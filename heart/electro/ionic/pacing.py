@@ -189,7 +189,7 @@ def limit_cycles(
     Raises
     ------
     ParameterError
-        A number is not plausible, or a beat is shorter than its pulse.
+        A number is not plausible, or there are not as many cycle lengths as cells.
     NonFiniteError
         A state became NaN or infinite.
     """
@@ -279,10 +279,6 @@ def _made(wanted: Sequence[_Wanted], plan: _Plan) -> dict[_Wanted, Arrays]:
 def _paced(wanted: Sequence[_Wanted], plan: _Plan) -> list[Arrays]:
     """Pace cells of one text and variant, at one cycle length, side by side."""
     length, beats, count = wanted[0].length, wanted[0].beats, len(wanted)
-    if length <= plan.duration:
-        raise ParameterError(
-            f"cycle length {length:g} ms is shorter than the pulse of {plan.duration:g} ms"
-        )
     models = [one.model for one in wanted]
     kernel, cells = _allocated(models)
     rough = cells.copy()
