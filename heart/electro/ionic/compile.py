@@ -34,6 +34,8 @@ FLAGS = (
 )
 #: Instruction sets to try: this processor's, then what every one of its family has.
 TARGETS = (("-march=native",), ("-mcpu=native",), ())
+#: Keeps GCC to the order of the lines, which is a schedule; Clang has no such flag.
+KEEP_ORDER = "-fno-tree-ter"
 LONGEST_COMPILATION = 600.0
 
 
@@ -48,17 +50,23 @@ def load(source: str) -> ctypes.CDLL:
         The compiler failed, or the cache cannot be written.
     """
     command, identity = compiler()
-    key = hashlib.sha256("\0".join((source, *FLAGS, identity, processor())).encode()).hexdigest()
+    parts = (source, *flags(identity), identity, processor())
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     path = cache_root() / "kernels" / f"{key[:24]}.so"
     if not path.exists():
-        _compile(source, command, path)
+        _compile(source, [*command, *flags(identity)], path)
     try:
         return ctypes.CDLL(str(path))
     except OSError:
         # A damaged file: made again once.
         path.unlink(missing_ok=True)
-        _compile(source, command, path)
+        _compile(source, [*command, *flags(identity)], path)
         return ctypes.CDLL(str(path))
+
+
+def flags(identity: str) -> tuple[str, ...]:
+    """Return the options for the compiler that calls itself `identity`."""
+    return FLAGS if "clang" in identity.lower() else (*FLAGS, KEEP_ORDER)
 
 
 @lru_cache(maxsize=1)
@@ -99,7 +107,7 @@ def _compile(source: str, command: list[str], path: Path) -> None:
             text.write_text(source, encoding="utf-8")
             message = ["no message"]
             for target in TARGETS:
-                line = [*command, *FLAGS, *target, "-o", str(library), str(text), "-lm"]
+                line = [*command, *target, "-o", str(library), str(text), "-lm"]
                 done = subprocess.run(
                     line, capture_output=True, check=False, timeout=LONGEST_COMPILATION
                 )

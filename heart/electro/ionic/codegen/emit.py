@@ -14,6 +14,7 @@ from pathlib import Path
 from heart.electro.ionic.codegen.calculus import substitute
 from heart.electro.ionic.codegen.graph import Expr, Graph, Kind, Op
 from heart.electro.ionic.codegen.lower import Pass, Slots, identifier, single_roots
+from heart.electro.ionic.codegen.schedule import scheduled
 from heart.electro.ionic.codegen.schemes import Method, gates, increments
 from heart.electro.ionic.codegen.translate import System
 
@@ -75,7 +76,7 @@ def _step(system: System, options: Options, slots: Slots, step: Sequence[Expr]) 
         ]
         body += [
             f"static __thread float B[{len(single) * BLOCK}] __attribute__((aligned(64)));",
-            *_loop("FLANES", [*first.lines, *stores]),
+            *_loop("FLANES", [*scheduled(first.lines), *stores]),
         ]
     second = Pass(slots, step, "d", given)
     stores = ["double *restrict target = s + i;"]
@@ -89,7 +90,7 @@ def _step(system: System, options: Options, slots: Slots, step: Sequence[Expr]) 
             ]
         else:
             stores.append(f"d_store(target + {row} * stride, {new});")
-    body += ["vd change = d_set(0.0);", *_loop("LANES", [*second.lines, *stores])]
+    body += ["vd change = d_set(0.0);", *_loop("LANES", [*scheduled(second.lines), *stores])]
     body += ["double largest = 0.0;", "for (int k = 0; k < LANES; k++)",
              "  if (!(change[k] <= largest)) largest = change[k];", "return largest;"]  # fmt: skip
     return _function(
@@ -111,7 +112,7 @@ def _observer(
         f"void {name}(double *restrict s, long stride, const double *restrict varying, "
         "long vstride, const double *restrict stimulus, long count, const double *restrict h, "
         "double *restrict out)",
-        system, options, _loop("LANES", [*code.lines, *stores]) if roots else [],
+        system, options, _loop("LANES", [*scheduled(code.lines), *stores]) if roots else [],
     )  # fmt: skip
 
 

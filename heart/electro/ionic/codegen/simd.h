@@ -3,7 +3,7 @@
  * One vector is as wide as the machine has: 8 doubles with AVX-512, 4 with AVX, 2 otherwise
  * (SSE2, NEON, or whatever the compiler makes of it). All functions are inline, have no branches
  * and pass NaN through. Exponentials are in base 2 (the caller folds log2(e) into its
- * coefficients) and hold to 1e-14; 2^x is clamped at |x| = 1000 so that its reciprocal exists.
+ * coefficients) and hold to 1e-14; 2^x stays finite (x is cut at 1000) so that its reciprocal exists.
  */
 #include <math.h>
 #include <stdint.h>
@@ -105,25 +105,21 @@ INLINE vf f_ceil(vf a) { return (vf)_mm512_roundscale_ps((__m512)a, 10); }
 EACH_BOTH(sqrt) EACH_BOTH(floor) EACH_BOTH(ceil)
 #endif
 
-/* 1 / a. The estimate of 14 bits is refined to the last but one; 0 and infinity, where the
- * refinement has no value, keep the estimate. */
+/* 1 / a. The estimate of 14 bits is refined to the last but one; there is none of 0 and infinity,
+ * which become NaN (generated code divides by sums of positive terms, and 2^x is kept finite). */
 #if WIDE
 INLINE vd d_rcp(vd a)
 {
     __m512d r = _mm512_rcp14_pd((__m512d)a);
     vd e = 1.0 - a * (vd)r;
     vd u = (vd)r + (vd)r * e;
-    u = u + u * (e * e);
-    return (vd)_mm512_mask_mov_pd((__m512d)u,
-        _mm512_cmp_pd_mask((__m512d)e, (__m512d)e, _CMP_UNORD_Q), r);
+    return u + u * (e * e);
 }
 INLINE vf f_rcp(vf a)
 {
     __m512 r = _mm512_rcp14_ps((__m512)a);
     vf e = 1.0f - a * (vf)r;
-    vf u = (vf)r + (vf)r * e;
-    return (vf)_mm512_mask_mov_ps((__m512)u,
-        _mm512_cmp_ps_mask((__m512)e, (__m512)e, _CMP_UNORD_Q), r);
+    return (vf)r + (vf)r * e;
 }
 #else
 INLINE vd d_rcp(vd a) { return 1.0 / a; }
@@ -138,7 +134,7 @@ INLINE vf f_rcp_exact(vf a) { return 1.0f / a; }
     const vd table = {1.0, 1.0905077326652577, 1.189207115002721, 1.2968395546510096,              \
                       1.4142135623730951, 1.5422108254079407, 1.681792830507429,                   \
                       1.8340080864093424};                                                         \
-    x = d_max(d_set(-1000.0), d_min(d_set(1000.0), x));                                            \
+    x = d_min(d_set(1000.0), x);                                                                   \
     vd t = x + 0x1.8p49;                                                                           \
     vd k = t - 0x1.8p49;                                                                           \
     vd r = x - k;                                                                                  \
@@ -171,11 +167,18 @@ INLINE vd d_exp2m1(vd x)
 INLINE vd d_exp2(vd x) { D_SPLIT return s + (s * r) * q; }
 INLINE vd d_exp2m1(vd x) { D_SPLIT return (s - 1.0) + (s * r) * q; }
 #endif
+#if WIDE
+#define F_RANGE x = f_min(f_set(126.0f), x);
+#define F_SCALE vf s = (vf)_mm512_scalef_ps(_mm512_set1_ps(1.0f), (__m512)(t - 0x1.8p23f));
+#else
+#define F_RANGE x = f_max(f_set(-126.0f), f_min(f_set(126.0f), x));
+#define F_SCALE vf s = (vf)(((vi)t + 127) << 23);
+#endif
 #define F_SPLIT                                                                                    \
-    x = f_max(f_set(-120.0f), f_min(f_set(120.0f), x));                                            \
+    F_RANGE                                                                                        \
     vf t = x + 0x1.8p23f;                                                                          \
     vf r = x - (t - 0x1.8p23f);                                                                    \
-    vf s = (vf)(((vi)t + 127) << 23);                                                              \
+    F_SCALE                                                                                        \
     vf q = ((((0.00015453163f * r + 0.00133908634f) * r + 0.00961808256f) * r + 0.0555035711f)     \
             * r + 0.240226508f) * r + 0.693147188f;
 INLINE vf f_exp2(vf x) { F_SPLIT return s + (s * r) * q; }
