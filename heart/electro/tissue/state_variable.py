@@ -23,7 +23,7 @@ _A, _B = (5.0 + 3.0 * np.sqrt(5.0)) / 20.0, (5.0 - np.sqrt(5.0)) / 20.0
 POINTS: Float = np.full((4, 4), _B) + (_A - _B) * np.eye(4)
 """Barycentric coordinates of the four points of the rule of degree 2; equal weights."""
 
-UNIFORM = 1e-3
+UNIFORM = 0.1
 """mV: elements whose nodal voltages differ by less use nodal currents."""
 
 
