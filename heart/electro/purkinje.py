@@ -182,7 +182,7 @@ class Coupled:
     passes
         How often tree and muscle were solved in turn.
     retrograde
-        (j,) whether the muscle enters the tree at each junction.
+        (j,) whether the wave enters the tree at each junction from the muscle.
     """
 
     activation: Float
@@ -267,7 +267,7 @@ class NetworkModel:
             paced = (where.astype(np.int64), when)
         fired = entries or (np.empty(0, np.int64), np.empty(0))
         tree = network.arrival(*fired)
-        retrograde = gains = np.zeros(len(own), bool)
+        gains = np.zeros(len(own), bool)
         for passes in range(1, PASSES + 1):
             late = tree[own][owner] + out
             use = np.isfinite(late)
@@ -283,8 +283,8 @@ class NetworkModel:
             entered = self.junctions.earliest(back, activation)
             gains = entered < tree[own] - TOLERANCE
             if not gains.any():
-                return Coupled(activation, tree, passes, retrograde)
-            retrograde = retrograde | gains
+                behind = np.isfinite(entered) & (entered < tree[own] + TOLERANCE)
+                return Coupled(activation, tree, passes, behind)
             fired = (
                 np.concatenate([fired[0], own[gains]]),
                 np.concatenate([fired[1], entered[gains]]),

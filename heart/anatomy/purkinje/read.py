@@ -116,7 +116,7 @@ def _lines(path: Path) -> tuple[Float, Int, Int | None, Int]:
         raise MeshInputError(
             "the file holds no network or more than lines", where=path.name, expected="lines"
         )
-    connectivity, offset = np.asarray(grid.cell_connectivity), np.asarray(grid.offset)
+    connectivity, offset = np.asarray(grid.cell_connectivity), np.asarray(grid.cell_offsets)
     cell = np.repeat(np.arange(grid.n_cells), np.diff(offset))
     inner = cell[:-1] == cell[1:]
     edges = np.column_stack([connectivity[:-1], connectivity[1:]])[inner]
