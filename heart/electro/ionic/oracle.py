@@ -8,6 +8,7 @@ is found to a rounding error and stepped over, because across a jump no toleranc
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -189,13 +190,16 @@ class _Problem:
 
     def advance(self, state: Float, grid: Float, current: float, taken: Flags) -> Float:
         """Return the states (n, S) at the times of `grid`, the first being `state` itself."""
-        from scipy.integrate import odeint
+        from scipy.integrate import ODEintWarning, odeint
 
         right, values = self.code.right, self.parameters
-        solved, report = odeint(
-            lambda y, t: right(t, y, current, values, taken), state, grid,
-            rtol=self.rtol, atol=self.rtol * ABSOLUTE, mxstep=STEPS, full_output=True,
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            # The report says the same, and it is an error here.
+            warnings.simplefilter("ignore", ODEintWarning)
+            solved, report = odeint(
+                lambda y, t: right(t, y, current, values, taken), state, grid,
+                rtol=self.rtol, atol=self.rtol * ABSOLUTE, mxstep=STEPS, full_output=True,
+            )  # fmt: skip
         if report["message"] != "Integration successful." or not np.isfinite(solved).all():
             raise NonFiniteError(
                 f"LSODA stopped in {self.name} after {grid[0]:g} ms: {report['message']}",

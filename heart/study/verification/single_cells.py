@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heart.core.progress import Telemetry
 from heart.electro.ionic import oracle
@@ -21,6 +22,8 @@ from heart.electro.ionic.registry import REGISTRY, Pulse, cell_model, entry
 from heart.electro.ionic.restitution import s1s2
 from heart.electro.ionic.single import KernelStepper, Steps, record
 from heart.study.verification.benchmark import EXACT, Benchmark, Check, near, shown
+
+Float = NDArray[np.float64]
 
 LSODA = "LSODA, 1e-8"
 BEAT = 1000.0
@@ -47,7 +50,10 @@ S1S2_TT2006 = {
     600: 289.68, 500: 273.21, 450: 256.94, 400: 229.93, 380: 214.53,
     360: 195.42, 350: 184.20, 340: 171.87, 330: 158.74,
 }  # fmt: skip
-MS_GAPS = (320.0, 340.0, 360.0, 380.0, 480.0, 680.0)
+MS_RESTS = (60.0, 80.0, 100.0, 200.0, 400.0)
+MS_PULSE = Pulse(100.0, 0.5)
+# First zero of the Airy function.
+FOLD = 2.338107
 
 
 def run(telemetry: Telemetry) -> list[Check]:
@@ -134,26 +140,55 @@ def _restitution() -> list[Check]:
 
 
 def _closed_forms() -> list[Check]:
-    """Compare durations with the asymptotic restitution curve of the two-current model."""
+    """Compare the two-current model with its closed forms, at the level where its gate turns.
+
+    Leading order is tau_close ln(h / h_min), with h recovered for the rest before
+    [MitchellSchaeffer2003]. The plateau ends at a fold, which any smooth system passes late, by
+    2.338 (tau_out² tau_close)^(1/3) in leading order; both together are the theory here.
+    """
     name = "mitchell_schaeffer"
-    model, pulse = cell_model(name), entry(name).pulse
+    model = cell_model(name)
     values = {key.rpartition(".")[2]: value for key, value in model.parameters.items()}
     least = 4.0 * values["tau_in"] / values["tau_out"]
-    longest = values["tau_close"] * float(np.log(1.0 / least))
-    found = s1s2(model, MS_GAPS, pulse, beats=10, stepper=KernelStepper())
+    delay = FOLD * (values["tau_out"] ** 2 * values["tau_close"]) ** (1.0 / 3.0)
+    level = values["V_rest"] + values["v_gate"] * (values["V_peak"] - values["V_rest"])
+    stepper, window = KernelStepper(), 700.0
+    (alone,) = stepper(model, np.zeros((1, 1)), MS_PULSE, np.array([[0.0, window]]))
+    up, down = _crossings(alone.times, alone.voltage, level)
+    rests = np.array(MS_RESTS)
+    starts = np.column_stack([np.zeros(rests.size), down[0] + rests - up[0]])
+    windows = np.column_stack([starts[:, 1], starts[:, 1] + window])
+    lasted = [down[0] - up[0]]
+    for one in stepper(model, starts, MS_PULSE, windows):
+        up, down = _crossings(one.times, one.voltage, level)
+        lasted.append(down[0] - up[0])
     checks = []
-    for rest, ours in zip(found.diastolic, found.apd90, strict=True):
+    for rest, ours in zip((np.inf, *MS_RESTS), lasted, strict=True):
         gate = 1.0 - (1.0 - least) * float(np.exp(-rest / values["tau_open"]))
-        exact = values["tau_close"] * float(np.log(gate / least))
-        title = f"{name}: APD90 after a rest of {rest:.0f} ms"
-        checks.append(near(title, ours, exact, None, "ms", EXACT, relative=True))
-    checks.append(
-        near(
-            f"{name}: APD90 from full recovery", found.before[0].apd90, longest, None, "ms",
-            EXACT, relative=True,
-        )
-    )  # fmt: skip
+        leading = values["tau_close"] * float(np.log(gate / least))
+        label = "APD from full recovery" if np.isinf(rest) else f"APD after a rest of {rest:g} ms"
+        tolerance = 0.02 if rest >= 100.0 else 0.05
+        checks.append(
+            near(
+                f"{name}: {label}", ours, leading + delay, tolerance, "ms", EXACT, relative=True
+            )
+        )  # fmt: skip
+        checks.append(
+            near(
+                f"{name}: {label}, leading order alone", ours, leading, None, "ms", EXACT,
+                relative=True,
+            )
+        )  # fmt: skip
     return checks
+
+
+def _crossings(times: Float, voltage: Float, level: float) -> tuple[Float, Float]:
+    """Return when the potential rises and when it falls through a level, interpolated."""
+    above = voltage >= level
+    turns = np.flatnonzero(above[1:] != above[:-1])
+    share = (level - voltage[turns]) / (voltage[turns + 1] - voltage[turns])
+    at = times[turns] + share * (times[turns + 1] - times[turns])
+    return at[above[turns + 1]], at[above[turns]]
 
 
 def _steps() -> list[Check]:
@@ -221,8 +256,9 @@ BENCHMARK = Benchmark(
         "The reference trace of ToR-ORd leaves the myoplasmic L-type current out of the calcium "
         "balance and counts a third of the exchanger; `as in the reference` sets the text's two "
         "factors likewise, the row below has the balanced model, which is the default.",
-        "The closed forms of Mitchell and Schaeffer are asymptotic in tau_in / tau_out: a "
-        "simulation is off by the few milliseconds of upstroke and repolarisation; not gated.",
+        "The leading order of Mitchell and Schaeffer leaves out that the potential lags behind the "
+        "fold at the end of its plateau, 41 ms with the paper's constants; with the known delay of "
+        "a fold, theory and simulation agree to 5 % after short and 2 % after long rests.",
         "The methods are of first order. What follows the upstroke (duration, calcium, tension, "
         "rest) is right to 0.5 % at 0.02 ms; peak and steepness need 0.00125 ms. In tissue the "
         "upstroke is governed by diffusion and by the step of the whole scheme, which has its own "
