@@ -54,8 +54,7 @@ def reference_beat(name: str, number: int) -> Biomarkers:
     """Biomarkers of beat `number` at 1 Hz by the reference integrator."""
     cell, pulse = cell_model(name), entry(name).pulse
     times = beat_times(1000.0 * (number - 1), 1000.0, coarse=0.5)
-    # Tighter than this the jumps of the minimal model at u = 0.006 stop any multistep method.
-    trace = reference(cell, beats(number, 1000.0), pulse, times, rtol=1e-6)
+    trace = reference(cell, beats(number, 1000.0), pulse, times)
     return biomarkers(trace.times, trace.voltage, trace.calcium, rate=trace.rate)
 
 
