@@ -14,6 +14,7 @@ import typer
 
 from heart import __version__
 from heart.cli import ranks
+from heart.cli.bench import bench
 from heart.cli.cite import cite
 from heart.cli.failure import stop_on_signals, tell
 from heart.cli.ionic import ionic
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (validate, mesh, run, resume, report, view, verify, schema, cite):
+for command in (validate, mesh, run, resume, report, view, verify, bench, schema, cite):
     app.command()(command)
 app.add_typer(ionic)
 

@@ -1,0 +1,1 @@
+"""How fast it is, beside a peer where one can be run, with the bound that the machine sets."""

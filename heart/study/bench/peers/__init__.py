@@ -1,0 +1,1 @@
+"""Programs that peers run in their own environments; nothing here is imported by heart."""

@@ -1,0 +1,87 @@
+"""Parallel efficiency: the slab on one rank and on two, the same program started by mpiexec.
+
+Each run is a process of its own, so that the launcher's set-up is the user's; the time is that of
+the steps alone, measured inside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from heart.core.errors import MPIEnvironmentError
+from heart.core.progress import Telemetry
+from heart.study.bench.row import Order, Row, Workload
+
+PROGRAM = """
+import json, sys, time
+import numpy as np
+from mpi4py import MPI
+from heart.electro.tissue.scheme import load
+from heart.study.bench.slab import problem
+slab = problem(float(sys.argv[1]), load("accurate"), MPI.COMM_WORLD)
+slab.run(2.0)
+best = np.inf
+for _ in range(int(sys.argv[2])):
+    MPI.COMM_WORLD.Barrier()
+    start = time.perf_counter()
+    slab.run(slab.time + 0.4)
+    best = min(best, MPI.COMM_WORLD.allreduce(time.perf_counter() - start, op=MPI.MAX))
+if MPI.COMM_WORLD.rank == 0:
+    print(json.dumps({"seconds": best, "nodes": slab.space.nodes, "steps": 20}))
+"""
+
+
+def run(order: Order, telemetry: Telemetry) -> list[Row]:
+    """Time both and return efficiency in per cent."""
+    spacing, repeats = ("0.1", "3") if order.full else ("0.2", "8")
+    with telemetry.step("One rank and two, in turn"):
+        seconds: dict[int, list[float]] = {1: [], 2: []}
+        nodes = 0
+        for _ in range(2):
+            for ranks, found in seconds.items():
+                answer = _started(ranks, spacing, repeats)
+                found.append(float(answer["seconds"]))
+                nodes = int(answer["nodes"])
+    one, two = min(seconds[1]), min(seconds[2])
+    efficiency = 100.0 * one / (2.0 * two)
+    middle = 50.0 * (sum(seconds[1]) / sum(seconds[2]))
+    cost = [1e9 * best / (20 * nodes) for best in (one, two)]
+    return [
+        Row(
+            f"slab {spacing} mm, {nodes:,} nodes, accurate, 1 → 2 ranks",
+            efficiency,
+            "%",
+            middle,
+            error=f"{cost[0]:.0f} and {cost[1]:.0f} ns per node and step",
+            must=85.0,
+            aim=95.0,
+        )
+    ]
+
+
+def _started(ranks: int, spacing: str, repeats: str) -> dict[str, float]:
+    launcher = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if launcher is None:
+        raise MPIEnvironmentError("mpiexec is not found", fix="see heart doctor")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PMI_", "PMIX_", "HYDI_"))}
+    done = subprocess.run(
+        [launcher, "-n", str(ranks), sys.executable, "-c", PROGRAM, spacing, repeats],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**clean, "OMP_NUM_THREADS": "1"},
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not lines:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise MPIEnvironmentError(f"the run on {ranks} ranks ended with {done.returncode}: {last}")
+    answer: dict[str, float] = json.loads(lines[-1])
+    return answer
+
+
+WORKLOAD = Workload("ranks", "parallel efficiency from one rank to two", run)
