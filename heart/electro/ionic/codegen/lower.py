@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from heart.electro.ionic.codegen.calculus import below
+from heart.electro.ionic.codegen.factoring import factored
 from heart.electro.ionic.codegen.graph import VECTOR_KINDS, Expr, Graph, Kind, Op
 
 LOG2E = 1.4426950408889634
@@ -39,6 +40,9 @@ UNARY = {
 }
 BINARY = {Op.POW: "pow", Op.LESS: "lt", Op.LESS_EQUAL: "le", Op.EQUAL: "eq"}
 CONDITIONS = (Op.LESS, Op.LESS_EQUAL, Op.EQUAL, Op.AND, Op.OR, Op.NOT)
+
+
+Factors = tuple[tuple[Expr, float], ...]
 
 
 class Slots:
@@ -82,12 +86,14 @@ class Pass:
         self._names: dict[object, str] = {}
         self._uses: Counter[Expr] = Counter()
         self._inverse_uses: Counter[Expr] = Counter()
-        for node in _below(roots, self.given):
+        nodes = _below(roots, self.given)
+        for node in nodes:
             for factor, exponent in node.factors if node.op is Op.PRODUCT else ():
                 if exponent < 0.0:
                     self._inverse_uses[factor] += 1
             self._uses.update(node.args)
         self._uses.update(roots)
+        self._plan(nodes)
 
     def value(self, expr: Expr) -> str:
         """Return the name of the vector that holds `expr`."""
@@ -161,13 +167,13 @@ class Pass:
         source = {Kind.STATE: "S", Kind.VARYING: "K", Kind.STIMULUS: "I"}[kind]
         return self._line(f"{load}({source}_{identifier(name)} + i)")
 
-    def _split(self, expr: Expr, scale: Expr) -> tuple[Expr, tuple[tuple[Expr, float], ...]]:
+    def _split(self, expr: Expr, scale: Expr) -> tuple[Expr, Factors]:
         """Return the scalar and the vector factors of scale · expr."""
         fixed = [(f, e) for f, e in expr.factors if self.slots.fixed(f)]
         rest = tuple((f, e) for f, e in expr.factors if not self.slots.fixed(f))
         return self.graph.product([(scale, 1.0), *fixed]), rest
 
-    def _scaled(self, scale: Expr, rest: tuple[tuple[Expr, float], ...]) -> str:
+    def _scaled(self, scale: Expr, rest: Factors) -> str:
         """Return scale · Π factor ** exponent."""
         if len(rest) == 1 and rest[0][1] == 1.0:
             factor = rest[0][0]
@@ -184,21 +190,49 @@ class Pass:
             return self._line(f"-{vector}")
         return self._line(f"{self.scalar(scale)} * {vector}")
 
-    def _product(self, rest: tuple[tuple[Expr, float], ...]) -> str:
-        above = [self._power(f, e) for f, e in rest if e > 0.0]
-        below_one = []
-        for factor, exponent in rest:
-            if exponent >= 0.0:
+    def _product(self, rest: Factors) -> str:
+        shared, alone = self._plans[rest]
+        parts = [self._token(token) for token in shared]
+        if alone:
+            below_one = [self._power(factor, -exponent) for factor, exponent in alone]
+            parts.append(self._call("rcp", self._chain(below_one)))
+        return self._chain(parts)
+
+    def _plan(self, nodes: Iterable[Expr]) -> None:
+        """Decide how every product among `nodes` is multiplied."""
+        numbers: dict[tuple[Expr, float], int] = {}
+        products: dict[Factors, list[int]] = {}
+        alone: dict[Factors, Factors] = {}
+        for node in nodes:
+            rest = tuple((f, e) for f, e in node.factors if not self.slots.fixed(f))
+            if node.op is not Op.PRODUCT or rest in products:
                 continue
-            power = self._power(factor, -exponent)
-            if self._inverse_uses[factor] > 1:
-                inverse = self._call("rcp", self._power(factor, 1.0))
-                above.append(self._repeat(inverse, -exponent))
-            else:
-                below_one.append(power)
-        if below_one:
-            above.append(self._call("rcp", self._chain(below_one)))
-        return self._chain(above)
+            # A divisor that no other product has joins the one reciprocal of its product.
+            alone[rest] = tuple((f, e) for f, e in rest if e < 0.0 and self._inverse_uses[f] == 1)
+            products[rest] = tokens = []
+            for factor, exponent in rest:
+                if (factor, exponent) in alone[rest]:
+                    continue
+                whole = exponent == int(exponent) and abs(exponent) <= 4.0
+                unit = (factor, 1.0 if exponent > 0.0 else -1.0) if whole else (factor, exponent)
+                number = numbers.setdefault(unit, len(numbers))
+                tokens += [number] * (int(abs(exponent)) if whole else 1)
+        self._tokens: list[tuple[Expr, float] | tuple[int, int]] = list(numbers)
+        found, pairs = factored(list(products.values()), len(numbers))
+        self._tokens += pairs
+        self._plans: dict[Factors, tuple[list[int], Factors]] = {
+            rest: (tokens, alone[rest]) for rest, tokens in zip(products, found, strict=True)
+        }
+
+    def _token(self, number: int) -> str:
+        token = self._tokens[number]
+        if isinstance(token[0], int):
+            return self._line(f"{self._token(token[0])} * {self._token(int(token[1]))}")
+        factor, exponent = token
+        if exponent > 0.0:
+            return self._power(factor, exponent)
+        inverse = self._call("rcp", self._power(factor, 1.0))
+        return self._repeat(inverse, -exponent)
 
     def _chain(self, names: Iterable[str]) -> str:
         result = ""
@@ -239,7 +273,7 @@ class Pass:
         moving = [(c, t) for c, t in terms if not self.slots.fixed(t)]
         for coefficient, term in moving:
             factor = graph.scale(coefficient, scale)
-            rest: tuple[tuple[Expr, float], ...] = ((term, 1.0),)
+            rest: Factors = ((term, 1.0),)
             if term.op is Op.PRODUCT and term not in self.given:
                 factor, rest = self._split(term, factor)
             if len(rest) == 1 and rest[0][1] == 1.0:
