@@ -6,7 +6,9 @@ import pytest
 from heart.core.errors import ScenarioError
 from heart.electro.ionic.codegen.calculus import below, derivative, evaluate, linear_in, substitute
 from heart.electro.ionic.codegen.emit import Options, source
+from heart.electro.ionic.codegen.factoring import factored
 from heart.electro.ionic.codegen.graph import Expr, Graph, Kind, Op
+from heart.electro.ionic.codegen.schedule import scheduled
 from heart.electro.ionic.codegen.schemes import Method, gates, increments
 from heart.electro.ionic.codegen.singular import guard
 from heart.electro.ionic.codegen.translate import translate
@@ -154,3 +156,35 @@ def test_a_switch_cannot_vary() -> None:
     """What decides the shape of code is not an argument of it."""
     with pytest.raises(ScenarioError, match=r"cell\.type .* cannot vary"):
         translate(cell_model("tt2006_epi"), varying=("cell.type",))
+
+
+def test_factoring_keeps_products_and_saves_multiplications() -> None:
+    """Replacing common pairs must not change what is multiplied, only how often."""
+    rng = np.random.default_rng(5)
+    products = [list(rng.integers(0, 8, rng.integers(1, 7))) for _ in range(60)]
+    found, pairs = factored([[int(k) for k in product] for product in products], 8)
+    values = list(rng.uniform(0.5, 2.0, 8))
+    for first, second in pairs:
+        values.append(values[first] * values[second])
+    for product, tokens in zip(products, found, strict=True):
+        expected = np.prod([values[k] for k in product])
+        assert np.prod([values[k] for k in tokens]) == pytest.approx(expected, rel=1e-14)
+    before = sum(len(product) - 1 for product in products)
+    after = len(pairs) + sum(len(tokens) - 1 for tokens in found)
+    assert after < 0.75 * before
+
+
+def test_schedule_defines_before_use_and_fills_waiting_time() -> None:
+    """A schedule is a permutation that respects operands and starts long chains early."""
+    lines = [
+        "const vd d0 = d_load(S_V + i);",
+        "const vd d1 = d0 * d0;",
+        "const vd d2 = d1 + d0;",
+        "const vd d3 = d_exp2(d0);",
+        "const vd d4 = d_rcp(d3);",
+        "const vd d5 = d4 * d2;",
+    ]
+    order = scheduled(lines)
+    assert sorted(order) == lines
+    assert order[:2] == [lines[0], lines[3]]
+    assert order[-1] == lines[5]
