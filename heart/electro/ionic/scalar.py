@@ -31,6 +31,7 @@ Float = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Right = Callable[[float, Float, float, Float, Flags], Float]
 Look = Callable[[float, Float, float, Float, Flags], tuple[Float, Float, Float, Flags]]
+Change = Callable[[Float, Float, float, Float, Flags], int]
 
 # Where an expression has a removable singularity, its limit is taken so far (mV) beside it.
 NUDGE = 1e-7
@@ -51,12 +52,16 @@ class Scalar:
     look
         The same arguments; returns dy/dt, the outputs, the margins (c,) of the comparisons (left
         minus right side) and their true outcomes (c,).
+    change
+        ``change(times, states, current, p, taken)`` returns the first index from 1 on at which an
+        outcome is not as `taken`; the number of times where there is none.
     """
 
     source: str
     comparisons: int
     right: Right
     look: Look
+    change: Change
 
 
 @lru_cache(maxsize=32)
@@ -72,7 +77,7 @@ def scalar(text: CellText, outputs: tuple[str, ...] = ()) -> Scalar:
     """
     source, comparisons = _source(text, outputs)
     module = _imported(source)
-    return Scalar(source, comparisons, module.right, module.look)
+    return Scalar(source, comparisons, module.right, module.look, module.change)
 
 
 def _source(text: CellText, outputs: tuple[str, ...]) -> tuple[str, int]:
@@ -131,6 +136,14 @@ def look(t, y, current, p, taken):
 @njit(cache=True, nogil=True)
 def right(t, y, current, p, taken):
     return look(t, y, current, p, taken)[0]
+
+
+@njit(cache=True, nogil=True)
+def change(times, states, current, p, taken):
+    for index in range(1, times.size):
+        if (look(times[index], states[index], current, p, taken)[3] != taken).any():
+            return index
+    return times.size
 """
 
 
