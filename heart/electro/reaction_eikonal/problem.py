@@ -128,10 +128,13 @@ class ReactionEikonal:
         self.nodes = self.operators.nodes
         self._diffusion = ExplicitDiffusion(self.operators)
         self._at = self.mesh.rank[self.nodes]
-        self.cells = CellPopulation(layout, self.nodes, method, precision)
+        # Cells stand in the order of the front's mesh, so that a block of them lies together and
+        # is in an upstroke for a short time.
+        self._order = np.argsort(self._at)
+        self.cells = CellPopulation(layout, self.nodes[self._order], method, precision)
         self._tempo = Tempo(self.cells)
         self._voltage = self.operators.vector()
-        self.local_voltage[:] = self.cells.voltage
+        self.local_voltage[self._order] = self.cells.voltage
         self._whole = self._everywhere()
         self._before = self._whole.copy()
         count = len(self._rest)
@@ -228,17 +231,19 @@ class ReactionEikonal:
     def _advance(self) -> None:
         """Take one step: cells, then diffusion."""
         scheme, time = self.scheme, self.time
+        voltage = self.local_voltage[self._order]
         rows, trigger = self._firing
         foot(
-            rows, trigger, self._voltage, time, scheme.dt, scheme.trigger_amplitude,
+            rows, trigger, voltage, time, scheme.dt, scheme.trigger_amplitude,
             scheme.trigger_duration, scheme.trigger_until, self._stimulus,
         )  # fmt: skip
-        cells, tempo, voltage = self.cells, self._tempo, self.local_voltage
+        cells, tempo = self.cells, self._tempo
         cells.advance(voltage, scheme.dt, time=time, stimulus=self._stimulus, substeps=tempo.parts)
         self._step += 1
         if self._step % scheme.steps_per_window == 0 and tempo.any_resting:
             begin = self.time - scheme.window
             cells.advance(voltage, scheme.window, time=begin, substeps=tempo.resting)
+        self.local_voltage[self._order] = voltage
         self._diffusion.step(self._voltage, scheme.dt)
 
     def _exchange(self) -> None:
@@ -265,7 +270,7 @@ class ReactionEikonal:
 
     def _prepare(self, now: float) -> None:
         """Work out for this rank's rows what holds until the next exchange."""
-        scheme, at = self.scheme, self._at
+        scheme, at = self.scheme, self._at[self._order]
         trigger = self._trigger[at]
         self._stimulus[self._firing[0]] = 0.0
         soon = trigger < now + scheme.window
@@ -304,7 +309,7 @@ class ReactionEikonal:
             "front.excited": state.excited[rank],
         }
         for name, values in self.cells.states_by_node().items():
-            arrays[f"cells.{name}"] = self.gather(values)
+            arrays[f"cells.{name}"] = self.space.gather(self.cells.nodes, values)
         return arrays
 
     def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
@@ -345,7 +350,7 @@ class ReactionEikonal:
         self.state = FrontState(*(snapshot[f"front.{name}"][node] for name in names))
         self.cells.restore(
             {
-                name: np.ascontiguousarray(snapshot[f"cells.{name}"][self.nodes])
+                name: np.ascontiguousarray(snapshot[f"cells.{name}"][self.cells.nodes])
                 for name in self.cells.states_by_node()
             }
         )

@@ -1,0 +1,238 @@
+"""Eikonal, reaction-eikonal and monodomain on the example heart: three engines, one story.
+
+The same heart, the same early sites, the same speeds: given to the eikonal equation, to the front
+of the reaction-eikonal model, and as tuned conductivities to the monodomain equation. The fast
+endocardium is left out of all three, because a monodomain has no such sheet. Then one second of
+the reaction-eikonal beat is timed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heart.anatomy.build import build_heart
+from heart.anatomy.case import load_case
+from heart.anatomy.fibres import FibreAngles
+from heart.anatomy.heart_mesh import Tissue
+from heart.anatomy.locate import CoordinateLocator
+from heart.core.progress import Telemetry
+from heart.electro.activation import ActivationModel
+from heart.electro.ionic.population import CellLayout
+from heart.electro.ionic.registry import cell_model
+from heart.electro.reaction_eikonal.excitation import Excitation
+from heart.electro.reaction_eikonal.problem import ReactionEikonal, Waves
+from heart.electro.reaction_eikonal.strand import measured
+from heart.electro.tissue import scheme as schemes
+from heart.electro.tissue.conductivity import REGISTRY, tensors
+from heart.electro.tissue.model import MonodomainModel
+from heart.electro.tissue.monodomain import Monodomain
+from heart.electro.tissue.observer import ActivationRecorder
+from heart.electro.tissue.space import TissueSpace
+from heart.electro.tissue.stimulus import TissueStimulus
+from heart.electro.tissue.tuning import tune
+from heart.numerics.eikonal import Lengths, solve
+from heart.study.crt import members
+from heart.study.verification.benchmark import Benchmark, Check, between, shown
+from heart.study.verification.nominal import example
+
+Float = NDArray[np.float64]
+
+EDGE = 1.5
+CELL = "tt2006_epi"
+CONDUCTIVITIES = "niederer2011"
+SCHEME, STEP = "lumped", 0.05
+# A patch that a coarse monodomain mesh can carry a wave away from.
+PATCH = 5.0
+THRESHOLD = -40.0
+# From onset of the stimulus to the threshold, 45 mV at 100 mV/ms, in ms.
+LEAD = 0.5
+WITHIN, SHARE = 5.0, 0.95
+BEAT = 1000.0
+LARGE = 500_000
+SOURCE = "assumed"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The heart, its speeds and its early sites, for every engine.
+
+    Attributes
+    ----------
+    model, lengths
+        Eikonal problem.
+    speeds
+        (3,) mm/ms along fibre, sheet and normal.
+    nodes, times
+        Early nodes and their times in ms.
+    starts
+        Nodes of each early site that fire at once, with their time.
+    """
+
+    model: ActivationModel
+    lengths: Lengths
+    speeds: tuple[float, float, float]
+    nodes: NDArray[np.integer]
+    times: Float
+    starts: tuple[tuple[NDArray[np.integer], float], ...]
+
+
+def run(telemetry: Telemetry) -> list[Check]:
+    """Run the three engines and compare."""
+    return compared(prepare(EDGE, telemetry), telemetry)
+
+
+def prepare(edge: float, telemetry: Telemetry) -> Setting:
+    """Build the example heart with edges of `edge` mm."""
+    loaded = example()
+    scenario = loaded.scenario
+    case = load_case(loaded.case)
+    angles = FibreAngles(**scenario.fibres.model_dump())
+    heart = build_heart(
+        case, edge, angles, backend=scenario.mesh.backend, telemetry=telemetry
+    ).heart
+    model = ActivationModel.of(heart, CoordinateLocator(heart.mesh, heart.coordinates))
+    member = members.nominal(scenario)
+    state = replace(member.disease, lv_sheet=0.0, rv_sheet=0.0)
+    lengths = model.lengths(member.velocity, state)
+    early = replace(model.early(state.sites), radius=PATCH)
+    nodes, times = model.sources(lengths, early)
+    starts = []
+    for point, start in zip(early.points, early.times, strict=True):
+        gap = np.linalg.norm(heart.mesh.points[nodes] - point, axis=1)
+        starts.append((np.unique(nodes[gap <= PATCH]), float(start)))
+    speed = state.myocardium * np.array(
+        [member.velocity.fibre, member.velocity.sheet, member.velocity.normal]
+    )
+    return Setting(
+        model, lengths, (float(speed[0]), float(speed[1]), float(speed[2])), nodes, times,
+        tuple(starts),
+    )  # fmt: skip
+
+
+def compared(setting: Setting, telemetry: Telemetry) -> list[Check]:
+    """Return the rows for one heart."""
+    model = setting.model
+    eikonal = solve(model.mesh, setting.lengths, setting.nodes, setting.times)
+    reached = np.isfinite(eikonal)
+    end = float(eikonal[reached].max())
+    front, potential, wall = _reaction_eikonal(setting, end, telemetry)
+    monodomain = _monodomain(setting, end, telemetry)
+    checks = [
+        shown("nodes", len(eikonal), "1", SOURCE),
+        shown("mean edge", model.edge, "mm", SOURCE),
+        shown("total activation time, eikonal", end, "ms", SOURCE),
+        between(
+            "front of reaction-eikonal, largest difference from eikonal",
+            np.abs(front - eikonal)[reached].max(), None, 1e-3, "ms", SOURCE,
+        ),
+    ]  # fmt: skip
+    for name, one, other in (
+        ("reaction-eikonal potential, eikonal", potential, eikonal),
+        ("monodomain, eikonal", monodomain, eikonal),
+        ("monodomain, reaction-eikonal potential", monodomain, potential),
+    ):
+        gap = np.abs(one - other)[reached]
+        gap = np.where(np.isfinite(gap), gap, np.inf)
+        checks += [
+            between(
+                f"{name}: share of nodes within {WITHIN:g} ms",
+                float((gap <= WITHIN).mean()), SHARE, None, "1", SOURCE,
+            ),
+            shown(f"{name}: 95th percentile", float(np.percentile(gap, 95.0)), "ms", SOURCE),
+            shown(
+                f"{name}: median of the difference",
+                float(np.nanmedian((one - other)[reached])), "ms", SOURCE,
+            ),
+        ]  # fmt: skip
+    return [
+        *checks,
+        shown("processor time of a beat of 1 s", wall, "s", SOURCE),
+        shown("per node and ms of the beat", 1e9 * wall / BEAT / len(eikonal), "ns", SOURCE),
+        between(
+            "processor time for 500,000 nodes", wall * LARGE / len(eikonal),
+            None, 1200.0, "s", SOURCE,
+        ),
+    ]  # fmt: skip
+
+
+def tissue(setting: Setting, conductivity: Float) -> MonodomainModel:
+    """Return one cell model everywhere with a conductivity per cell."""
+    mesh = setting.model.heart.mesh
+    layout = CellLayout((cell_model(CELL),), np.zeros(len(mesh.points), np.int64))
+    return MonodomainModel(layout, conductivity, conducting=mesh.tissue != Tissue.CORE)
+
+
+def _axes(setting: Setting) -> Float:
+    fibres = setting.model.heart.fibres
+    fibre, sheet = np.asarray(fibres.fibre), np.asarray(fibres.sheet)
+    return np.stack([fibre, sheet, np.cross(fibre, sheet)], axis=1)
+
+
+def reaction_eikonal(setting: Setting) -> ReactionEikonal:
+    """Return the reaction-eikonal problem with untuned conductivities."""
+    mesh = setting.model.heart.mesh
+    conductivity = tensors(_axes(setting), REGISTRY[CONDUCTIVITIES].conductivities)
+    return ReactionEikonal(
+        TissueSpace(mesh.points, mesh.cells),
+        tissue(setting, conductivity),
+        Waves(setting.model.mesh, setting.lengths, (measured(cell_model(CELL)),)),
+        stimuli=(Excitation(setting.nodes, setting.times),),
+    )
+
+
+def _reaction_eikonal(
+    setting: Setting, end: float, telemetry: Telemetry
+) -> tuple[Float, Float, float]:
+    """Return activation of front and potential (n,) in ms, and the processor time of a beat in s."""
+    problem = reaction_eikonal(setting)
+    recorder = ActivationRecorder(THRESHOLD)
+    problem.run(end + 20.0, observers=[recorder], telemetry=telemetry)
+    beat = reaction_eikonal(setting)
+    # The first window compiles; it is not what a beat costs.
+    beat.run(beat.scheme.window)
+    begin = time.process_time()
+    beat.run(BEAT, telemetry=telemetry)
+    return problem.activation(), recorder.first(), time.process_time() - begin
+
+
+def _monodomain(setting: Setting, end: float, telemetry: Telemetry) -> Float:
+    """Return the activation (n,) in ms of the monodomain model with tuned conductivities."""
+    mesh = setting.model.heart.mesh
+    scheme = replace(schemes.load(SCHEME), dt=STEP)
+    model = tissue(setting, np.tile(np.eye(3), (len(mesh.cells), 1, 1)))
+    tuned = tune(
+        cell_model(CELL), scheme, setting.model.edge, setting.speeds,
+        REGISTRY[CONDUCTIVITIES].conductivities,
+        surface_to_volume=model.surface_to_volume, capacitance=model.capacitance,
+        telemetry=telemetry,
+    )  # fmt: skip
+    stimuli = tuple(
+        TissueStimulus(nodes, max(0.0, start - LEAD), 2.0, 100.0) for nodes, start in setting.starts
+    )
+    problem = Monodomain(
+        TissueSpace(mesh.points, mesh.cells),
+        tissue(setting, tuned.tensors(_axes(setting))),
+        scheme,
+        stimuli,
+    )
+    recorder = ActivationRecorder(THRESHOLD)
+    problem.run(end + 60.0, observers=[recorder], telemetry=telemetry)
+    return recorder.first()
+
+
+BENCHMARK = Benchmark(
+    "electro_agreement",
+    "Eikonal, reaction-eikonal and monodomain on the example heart",
+    180.0,
+    run,
+    (
+        "Example heart with edges of 1.5 mm, LBBB, without the fast endocardium; ten Tusscher-"
+        "Panfilov 2006 everywhere. Conductivities of the monodomain are tuned on a strand of the "
+        "same mesh size to the speeds of the eikonal problem.",
+        "The time of a beat is that of the machine that wrote this page, one process.",
+    ),
+)
