@@ -1,4 +1,4 @@
-"""The electrophysiology scenario as data: names, units and places are checked before anything runs."""
+"""The electrophysiology scenario as data: names, units and places are checked before a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of tissue: stopped and gone on with is the same as never stopped; branches share their S1."""
+"""Runs of tissue: stopped and gone on with is the same as not stopped; branches share their S1."""
 
 from __future__ import annotations
 
