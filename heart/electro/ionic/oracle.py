@@ -127,7 +127,7 @@ def reference(
 
 def beats(count: int, cycle_length: float) -> Float:
     """Return the starts of `count` pulses (count,) ms, the first at 0."""
-    return np.arange(count) * cycle_length
+    return np.arange(count, dtype=np.float64) * cycle_length
 
 
 def beat_times(start: float, length: float, *, fine: float = 0.01, coarse: float = 0.1) -> Float:

@@ -155,7 +155,7 @@ def s1s2(
     if beats < 1:
         raise ParameterError(f"{beats} beats before the early one", expected="at least 1")
     # All copies are the same until the last regular beat, so that one of them goes there.
-    regular = np.arange(beats - 1)[None] * cycle_length
+    regular = np.arange(beats - 1, dtype=np.float64)[None] * cycle_length
     last = (beats - 1) * cycle_length
     if beats > 1:
         (sample,) = stepper(model, regular, pulse, np.array([[last - cycle_length, last]]))
@@ -202,7 +202,7 @@ def dynamic(
         raise ParameterError(f"{beats} beats at each cycle length", expected="at least 2")
     described = []
     for gap in gaps:
-        starts = np.arange(beats)[None] * gap
+        starts = np.arange(beats, dtype=np.float64)[None] * gap
         windows = np.array([[starts[0, -2], beats * gap]])
         (sample,) = stepper(model, starts, pulse, windows)
         described.append(_described(starts[0, -2:], sample))

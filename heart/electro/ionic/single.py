@@ -188,7 +188,8 @@ def _pieces(
 ) -> Iterator[tuple[float, float, int, Float]]:
     """Yield begin, end, number of steps and which copies (n,) are stimulated, up to the end."""
     begins = starts[starts < window[1] - SAME]
-    cuts = [begins, begins + pulse.duration, begins + steps.upstroke, [0.0, *window]]
+    ends = np.array([0.0, *window])
+    cuts = [begins, begins + pulse.duration, begins + steps.upstroke, ends]
     edges = np.unique(np.concatenate(cuts))
     edges = edges[(edges >= 0.0) & (edges <= window[1])]
     edges = edges[np.diff(edges, prepend=-1.0) > SAME]

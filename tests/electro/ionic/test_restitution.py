@@ -27,7 +27,7 @@ def test_kernel_and_reference_agree() -> None:
 
 def test_many_intervals_are_the_single_ones() -> None:
     """Copies must not see each other's pulses."""
-    gaps = [600.0, 400.0, 330.0, 300.0]
+    gaps = [600.0, 400.0, 330.0, 320.0]
     together = s1s2(CELL, gaps, PULSE, beats=1, stepper=KERNEL)
     alone = [s1s2(CELL, [gap], PULSE, beats=1, stepper=KERNEL).apd90[0] for gap in gaps]
     np.testing.assert_allclose(together.apd90, alone, rtol=1e-3)
@@ -55,7 +55,7 @@ def test_recording_notes_what_was_asked_for() -> None:
     """Pulse edges cut the steps: the charge of a pulse does not depend on the step."""
     starts = np.array([[0.3], [0.7]])
     made = record(
-        CELL, starts, PULSE, (0.0, 5.0), Steps(dt=0.05, upstroke_dt=0.05), monitors=("w",)
+        CELL, starts, PULSE, (0.0, 5.0), Steps(dt=0.05, upstroke_dt=0.005), monitors=("w",)
     )
     assert made.times[0] == 0.0
     assert made.times[-1] == pytest.approx(5.0)
