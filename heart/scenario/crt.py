@@ -6,7 +6,7 @@ A scenario says what is asked; which heart is asked about is the case that it na
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -224,28 +224,6 @@ class RankingSection(Section):
     ] = 0.02
 
 
-class ConfirmSection(Section):
-    """The first sites of the ranking once more, with a model that has no eikonal in it.
-
-    `confirm: monodomain` is short for `confirm: {engine: monodomain}`.
-    """
-
-    engine: Literal["monodomain", "reaction_eikonal"] = "monodomain"
-    sites: Annotated[int, Count(1, 20, "how many sites of the ranking, besides the baseline")] = 3
-    edge_length: EdgeLength | None = Field(
-        default=None, description="Mesh of the confirming runs; null: the fine mesh of the screen."
-    )
-    cells: str = Field(default="tt2006", description="Family of registered cell models.")
-    profile: Identifier | None = Field(
-        default=None, description="solvers/electro/NAME.yaml; null: the engine's own."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return {"engine": value} if isinstance(value, str) else value
-
-
 class OutputSection(Section):
     """What is written beside qoi.json and run.json."""
 
@@ -272,9 +250,6 @@ class CrtScenario(Section):
     pacing: PacingSection = PacingSection()
     ensemble: EnsembleSection = EnsembleSection()
     ranking: RankingSection = RankingSection()
-    confirm: ConfirmSection | None = Field(
-        default=None, description="Run the best sites again with another engine; null: do not."
-    )
     output: OutputSection = OutputSection()
 
     def file_names(self) -> dict[KeyPath, str]:
