@@ -1,5 +1,4 @@
-"""One implicit diffusion step: the change of V by conjugate gradients, started so near that it
-is mostly there.
+"""One implicit diffusion step: conjugate gradients that start nearly at the solution.
 
 The change over a step varies slowly from step to step, so a polynomial through the last three is
 the start; it is accepted when the residual, divided by the diagonal, is below `tolerance` mV at

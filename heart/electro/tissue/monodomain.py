@@ -15,8 +15,13 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from heart.core.errors import CheckpointError, HeartError, NonFiniteError, NonPhysicalError
-from heart.core.errors import ParameterError
+from heart.core.errors import (
+    CheckpointError,
+    HeartError,
+    NonFiniteError,
+    NonPhysicalError,
+    ParameterError,
+)
 from heart.core.parameters import Parameter
 from heart.core.progress import Telemetry, silent
 from heart.electro.tissue.build import make_reaction, make_stepper

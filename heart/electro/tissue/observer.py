@@ -49,7 +49,7 @@ class Observer(Protocol):
 
     @property
     def every(self) -> float | None:
-        """ms between calls; None for each step."""
+        """Interval between calls in ms; None for each step."""
 
     def observe(self, time: float, voltage: Float, problem: Tissue) -> None:
         """Look at (n,) mV of this rank's unknowns `problem.nodes` at `time`; do not keep it."""

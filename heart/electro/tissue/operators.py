@@ -27,7 +27,7 @@ Int = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class TissueOperators:
-    """This rank's rows of mass and stiffness over the nodes that conduct.
+    """The rows of this rank of mass and stiffness over the nodes that conduct.
 
     Vectors hold the `rows` unknowns, padding to a multiple of eight, and the ghosts; `vector`
     makes one.
@@ -113,7 +113,8 @@ class TissueOperators:
         column[: self.rows] = self.nodes
         self.halo.update(column)
         rows = np.arange(self.pattern.padded).reshape(-1, self.pattern.columns.shape[1])
-        widths = np.diff(self.pattern.starts.astype(np.int64))
+        starts = self.pattern.starts.astype(np.int64)
+        widths = starts[1:] - starts[:-1]
         row = np.repeat(rows, widths, axis=0)
         other = self.pattern.columns
         keep = other != row

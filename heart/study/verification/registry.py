@@ -9,7 +9,9 @@ from heart.study.verification import (
     example_mesh,
     example_physiology,
     fibres,
+    manufactured_ep,
     mesh_ranking,
+    niederer2011,
     single_cells,
 )
 from heart.study.verification.benchmark import Benchmark
@@ -23,6 +25,8 @@ _ALL = (
     demo,
     mesh_ranking,
     single_cells,
+    manufactured_ep,
+    niederer2011,
 )
 
 REGISTRY: dict[str, Benchmark] = {module.BENCHMARK.name: module.BENCHMARK for module in _ALL}

@@ -30,7 +30,9 @@ def strip(scheme=SCHEME, *, scar=False, amplitude=60.0, length=6.0, degree=1, ce
     conducting = ~((centre > 3.0) & (centre < 4.0)) if scar else np.ones(len(centre), bool)
     layout = CellLayout((cell_model(cells),), np.zeros(space.nodes, int))
     stimulus = TissueStimulus(np.flatnonzero(space.points[:, 0] < 0.6), 0.0, 1.0, amplitude)
-    return Monodomain(space, MonodomainModel(layout, sigma, conducting=conducting), scheme, [stimulus])
+    return Monodomain(
+        space, MonodomainModel(layout, sigma, conducting=conducting), scheme, [stimulus]
+    )
 
 
 def activation(problem, until):
@@ -192,7 +194,7 @@ def test_repeated_activation_is_recorded_each_time():
         class comm:
             allgather = staticmethod(lambda value: [value])
 
-        def gather(self, values, elsewhere=np.nan):
+        def gather(self, values):
             return values
 
     recorder = ActivationRecorder()

@@ -1,5 +1,6 @@
 """What a user says about a tissue: conductivities, stimuli and schemes, right and wrong."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -54,8 +55,8 @@ def test_tensors_turn_with_the_fibres():
             np.einsum("mij,mj->mi", made, fibre), sets.along(part)[0] * fibre, atol=1e-12
         )
         assert np.allclose(np.trace(made, axis1=1, axis2=2), sum(sets.along(part)))
+    axes[4, 0] *= 2.0
     with pytest.raises(ParameterError, match="cell 4"):
-        axes[4, 0] *= 2.0
         tensors(axes, sets)
 
 
@@ -75,7 +76,7 @@ def test_charge_does_not_depend_on_the_steps(start, duration, count, dt):
     """Whatever the grid of steps, the overlaps of all steps add up to the pulses."""
     one = TissueStimulus(np.array([0]), start, duration, 1.0, 4.0, count)
     times = np.arange(0.0, one.end + 2.0 * dt, dt)
-    total = sum(one.overlap(a, b) for a, b in zip(times[:-1], times[1:], strict=True))
+    total = sum(one.overlap(a, b) for a, b in itertools.pairwise(times))
     assert total == pytest.approx(count * duration, abs=1e-9)
 
 
