@@ -51,19 +51,22 @@ def test_early_pulse_that_fails_is_no_beat() -> None:
     assert np.isnan(found.apd90[0])
 
 
-def test_recording_notes_what_was_asked_for() -> None:
-    """Pulse edges cut the steps: the charge of a pulse does not depend on the step."""
-    starts = np.array([[0.3], [0.7]])
-    made = record(
-        CELL, starts, PULSE, (0.0, 5.0), Steps(dt=0.05, upstroke_dt=0.005), monitors=("w",)
-    )
+def test_pulse_edges_cut_the_steps() -> None:
+    """A pulse between two steps acts for its whole length: the upstroke comes when it should.
+
+    The states drift by a few microseconds' worth before the first pulse, hence not exactly.
+    """
+    starts = np.array([[0.31], [0.72]])
+    steps = Steps(dt=0.05, upstroke_dt=0.02)
+    made = record(CELL, starts, PULSE, (0.0, 5.0), steps, monitors=("w",))
     assert made.times[0] == 0.0
     assert made.times[-1] == pytest.approx(5.0)
-    assert made.voltage.shape == (made.times.size, 2)
-    assert made.monitors["slow_inward.w"].shape == made.voltage.shape
-    shifted = np.interp(made.times - 0.4, made.times, made.voltage[:, 0])
-    late = made.times > 1.0
-    assert np.abs(shifted - made.voltage[:, 1])[late].max() < 0.5
+    assert made.monitors["slow_inward.w"].shape == made.voltage.shape == (made.times.size, 2)
+    rises = []
+    for voltage in made.voltage.T:
+        top = int(np.argmax(voltage))
+        rises.append(np.interp(0.0, voltage[: top + 1], made.times[: top + 1]))
+    assert rises[1] - rises[0] == pytest.approx(0.41, abs=0.01)
 
 
 def test_unusable_requests_are_refused() -> None:
