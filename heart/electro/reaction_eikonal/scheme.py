@@ -14,9 +14,9 @@ from heart.core.parameters import Parameter
 
 PARAMETERS: dict[str, Parameter] = {
     "dt": Parameter(0.2, "ms", 0.01, 1.0, "assumed", "step of plateau and diffusion"),
-    "upstroke_dt": Parameter(0.02, "ms", 0.001, 0.2, "assumed", "step of the cells in an upstroke"),
+    "upstroke_dt": Parameter(0.04, "ms", 0.001, 0.2, "assumed", "cells in an upstroke; see 0011"),
     "upstroke_duration": Parameter(
-        10.0, "ms", 1.0, 100.0, "assumed", "after activation with shorter steps: upstroke, notch"
+        5.0, "ms", 1.0, 100.0, "assumed", "after activation with shorter steps: upstroke, notch"
     ),
     "window": Parameter(1.0, "ms", 0.1, 10.0, "assumed", "between exchanges of front and cells"),
     "patience": Parameter(

@@ -187,7 +187,7 @@ def reaction_eikonal(setting: Setting) -> ReactionEikonal:
 def _reaction_eikonal(
     setting: Setting, end: float, telemetry: Telemetry
 ) -> tuple[Float, Float, float]:
-    """Return activation of front and potential (n,) in ms, and the processor time of a beat in s."""
+    """Return activation of front and potential (n,) in ms; processor time of a beat in s."""
     problem = reaction_eikonal(setting)
     recorder = ActivationRecorder(THRESHOLD)
     problem.run(end + 20.0, observers=[recorder], telemetry=telemetry)
