@@ -105,7 +105,8 @@ def has_state(folder: Path) -> bool:
 def _with_way_on(error: HeartError, folder: Path) -> HeartError:
     if not has_state(folder):
         return InterruptedRunError(f"{error.what}; nothing was written")
-    return InterruptedRunError(error.what, fix=f"go on by: heart resume {folder}")
+    what = error.what.removesuffix("; nothing was written")
+    return InterruptedRunError(what, fix=f"go on by: heart resume {folder}")
 
 
 def _record(loaded: LoadedScenario[ElectroScenario], **more: Any) -> dict[str, object]:
