@@ -19,7 +19,7 @@ class Repolarisation:
     def __init__(self):
         self.times, self.before, self.time = None, None, 0.0
 
-    def observe(self, time, voltage, problem):
+    def observe(self, time, voltage, problem):  # noqa: ARG002
         if self.times is None:
             self.times = np.full(len(voltage), np.nan)
         else:
