@@ -1,4 +1,4 @@
-"""The page of an electrophysiology run: what was asked, numbers, traces, what was assumed."""
+"""The report of an electrophysiology run: figures as files, and one page that opens offline."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from heart.core.errors import StorageError
-from heart.report import theme
-from heart.study.electro.qoi import quantities
+from heart.report import electro_figures as figures
+from heart.report import interactive, theme
+from heart.report.electro_page import page
+from heart.report.offscreen import plotter as new_plotter
 from heart.study.electro.result import ElectroResult
-
-SHOWN = 9
 
 
 def write_report(result: ElectroResult, run_dir: Path) -> Path:
@@ -24,7 +24,7 @@ def write_report(result: ElectroResult, run_dir: Path) -> Path:
     result
         From `heart.study.electro.run.run_electro`.
     run_dir
-        Folder of the run.
+        Folder of the run, with its fields where the wave in time is to be shown.
 
     Returns
     -------
@@ -33,49 +33,78 @@ def write_report(result: ElectroResult, run_dir: Path) -> Path:
 
     Raises
     ------
+    RendererError
+        There is no off-screen renderer for the pictures.
     StorageError
         A file cannot be written.
     """
-    numbers = quantities(result)
-    environment = Environment(
-        loader=PackageLoader("heart.report"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-    )
-    target = run_dir / "report.html"
+    folder = run_dir / "figures"
     try:
-        traces = _traces(result, run_dir / "figures") if result.probes else None
-        text = environment.get_template("electro.html.j2").render(
-            result=result,
-            numbers={name: one for name, one in numbers.items() if "." in name},
-            branches=numbers["branches"],
-            traces=None if traces is None else _embedded(traces),
-            disclaimer=theme.DISCLAIMER,
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn = _draw(result, folder, run_dir)
+        images = {name: _embedded(path) for name, path in drawn.items()}
+        scenes = (
+            _scenes(result) if result.scenario.get("output", {}).get("interactive", True) else []
         )
+        context = page(result, images, scenes)
+        context["viewer"] = interactive.viewer_base64() if scenes else ""
+        environment = Environment(
+            loader=PackageLoader("heart.report"),
+            autoescape=select_autoescape(default=True, default_for_string=True),
+        )
+        text = environment.get_template("electro.html.j2").render(page=context)
+        target = run_dir / "report.html"
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise StorageError(f"cannot write report.html: {error}") from error
+        raise StorageError(f"cannot write the report: {error}") from error
     return target
 
 
-def _traces(result: ElectroResult, folder: Path) -> Path:
-    """Draw the potential at the probes, in the order of their activation."""
-    from matplotlib.figure import Figure
+def _draw(result: ElectroResult, folder: Path, run_dir: Path) -> dict[str, Path]:
+    first = result.branches[0]
+    made: dict[str, Path | None] = {}
+    if np.isfinite(first.first_activation).any():
+        made["activation"] = figures.draw_map(
+            folder / "activation.png",
+            result,
+            {"first activation": first.first_activation},
+            "activation time (ms)",
+            theme.ACTIVATION_MAP,
+            theme.BAND,
+        )
+    duration = figures.durations(result.branches)
+    if np.isfinite(duration).any():
+        made["duration"] = figures.draw_map(
+            folder / "duration.png", result, {"APD90": duration}, "APD90 (ms)",
+            theme.DURATION_MAP, 5.0,
+        )  # fmt: skip
+    made["frames"] = figures.draw_frames(folder / "frames.png", result, run_dir)
+    made["ecg"] = figures.draw_ecg(folder / "ecg.png", result)
+    made["traces"] = figures.draw_traces(folder / "traces.png", result)
+    made["restitution"] = figures.draw_restitution(folder / "restitution.png", result)
+    return {name: path for name, path in made.items() if path is not None}
 
-    branch = result.branches[0]
-    first = branch.first_activation[[probe.node for probe in result.probes]]
-    order = np.argsort(np.where(np.isfinite(first), first, np.inf))[:SHOWN]
-    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
-    axes = figure.subplots()
-    for k in order:
-        axes.plot(branch.times, branch.traces[k], label=result.probes[k].label, linewidth=1.2)
-    axes.set_xlabel("time (ms)")
-    axes.set_ylabel("potential (mV)")
-    axes.legend(frameon=False, ncols=3)
-    axes.spines[["top", "right"]].set_visible(False)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "traces.png"
-    figure.savefig(path, dpi=130)
-    return path
+
+def _scenes(result: ElectroResult) -> list[dict[str, str]]:
+    first = result.branches[0]
+    fields = {
+        "activation": ("Activation", first.first_activation, theme.ACTIVATION_MAP, theme.BAND),
+        "duration": ("APD90", figures.durations(result.branches), theme.DURATION_MAP, 5.0),
+    }
+    point = next(iter(figures.views(result).values()))
+    scenes = []
+    for identity, (name, values, colours, band) in fields.items():
+        if not np.isfinite(values).any():
+            continue
+        plotter = new_plotter((900, 700))
+        surface = figures.body(result, values)
+        scale = figures.Scale.of(f"{name} (ms)", values, colours, band)
+        figures.paint(plotter, surface, scale, bar=True)
+        point(plotter, surface.bounds)
+        data = interactive.scene_base64(plotter)
+        scenes.append({"id": f"scene-{identity}", "name": name, "data": data})
+        plotter.close()
+    return scenes
 
 
 def _embedded(path: Path) -> str:

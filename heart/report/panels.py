@@ -126,7 +126,9 @@ def _bar(figure: Figure, bar: ColourBar, foot: float, left: float) -> None:
         norm = BoundaryNorm(np.linspace(bar.low, bar.high, bar.bands + 1), colours.N)
     scale = figure.colorbar(ScalarMappable(norm, colours), cax=axes, orientation="horizontal")
     if bar.bands:
-        step = max(1, round(bar.bands / 7))
+        # A label needs about half an inch.
+        room = max(2, int(0.34 * figure.get_figwidth() / 0.5))
+        step = max(1, -(-bar.bands // room))
         scale.set_ticks(list(np.linspace(bar.low, bar.high, bar.bands + 1)[::step]))
     scale.outline.set_visible(False)
     axes.tick_params(labelsize=8, length=2)

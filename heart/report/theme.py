@@ -17,6 +17,8 @@ TISSUE = "#e8dcd4"
 ACTIVATION_MAP = "Spectral"
 BENEFIT_MAP = "PuOr"
 SCORE_MAP = "viridis"
+VOLTAGE_MAP = "inferno"
+DURATION_MAP = "viridis"
 BAND = 10.0
 DISCLAIMER = "Research use only"
 

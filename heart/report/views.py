@@ -33,3 +33,19 @@ def look(plotter: pv.Plotter, view: str, bounds: tuple[float, ...], zoom: float 
     plotter.camera.parallel_projection = True
     plotter.camera.parallel_scale = 0.34 * size / zoom
     plotter.reset_camera_clipping_range()
+
+
+def look_flat(plotter: pv.Plotter, bounds: tuple[float, ...]) -> None:
+    """Look straight at the largest face of a slab or strand, its longest side across."""
+    low, high = np.array(bounds[::2]), np.array(bounds[1::2])
+    centre, size = (low + high) / 2, high - low
+    # Of equal sides the first comes first: a square slab is seen with x to the right, y up.
+    across, up, through = np.argsort(-size, kind="stable")
+    axes = np.eye(3)
+    side = 1.0 if np.linalg.det(axes[[across, up, through]]) > 0 else -1.0
+    position = centre + side * axes[through] * float(np.linalg.norm(size)) * 2.0
+    plotter.camera_position = [tuple(position), tuple(centre), tuple(axes[up])]
+    plotter.camera.parallel_projection = True
+    width, height = plotter.window_size
+    plotter.camera.parallel_scale = 0.54 * max(size[up], size[across] * height / width)
+    plotter.reset_camera_clipping_range()
