@@ -23,6 +23,8 @@ os.environ.setdefault("PYVISTA_OFF_SCREEN", "true")
 if not os.environ.get("DISPLAY"):
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
+import heart  # noqa: E402, F401  (finds the wheel's MPI, before a test imports dolfinx)
+
 # The same examples every time: a gate that fails by chance is no gate.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

@@ -1,0 +1,298 @@
+"""The one place where a nonlinear system of finite elements is solved: SNES over our assembly.
+
+Matrix and vectors are made once and filled again in each iteration; forms are compiled once and
+refused without an explicit quadrature degree (automatic degrees of exponential laws cost 190 times
+the assembly). PETSc carries on after a failure unless asked; here each failure is an exception
+with the reason's name, so that a step controller can act on it and a user can read it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ufl
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+from mpi4py import MPI
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from heart.core.errors import (
+    HeartError,
+    LinearSolveError,
+    NonFiniteError,
+    NonlinearSolveError,
+    OutOfMemoryError,
+    ParameterError,
+    ScenarioError,
+)
+from heart.numerics.profiles import Profile
+
+Float = NDArray[np.float64]
+
+COMPILER = {"cffi_extra_compile_args": ["-O3", "-fno-math-errno"]}
+OUT_OF_MEMORY = 55  # PETSC_ERR_MEM
+_prefix = itertools.count()
+_reasons = {
+    value: name
+    for name, value in vars(PETSc.SNES.ConvergedReason).items()
+    if isinstance(value, int) and not name.startswith("_") and value != 0
+}
+_linear_reasons = {
+    value: name
+    for name, value in vars(PETSc.KSP.ConvergedReason).items()
+    if isinstance(value, int) and not name.startswith("_")
+}
+
+
+@dataclass(frozen=True)
+class NonlinearOutcome:
+    """What a nonlinear solve did.
+
+    Attributes
+    ----------
+    iterations, linear_iterations
+        Newton steps, and Krylov iterations in all of them.
+    residuals
+        Norm of the true residual before the first and after each Newton step.
+    reason
+        PETSc's name for why it ended.
+    """
+
+    iterations: int
+    linear_iterations: int
+    residuals: tuple[float, ...]
+    reason: str
+
+
+def require_degree(form: Any) -> None:
+    """Refuse a form of which any integral leaves its quadrature degree to the form compiler.
+
+    Raises
+    ------
+    ParameterError
+        An integral has no explicit degree.
+    """
+    for integral in form.integrals():
+        if integral.metadata().get("quadrature_degree") is None:
+            raise ParameterError(
+                f"a form has a {integral.integral_type()} integral without quadrature degree",
+                expected="metadata={'quadrature_degree': …} on every measure",
+            )
+
+
+def compiled(form: Any) -> Any:
+    """Compile a form that has explicit quadrature degrees."""
+    require_degree(form)
+    return fem.form(form, jit_options=COMPILER)
+
+
+class NonlinearSystem:
+    """Residual and tangent of a state, assembled into the same vector and matrix each time.
+
+    Parameters
+    ----------
+    residual
+        UFL form, linear in its test function.
+    state
+        Function that holds the unknowns; its values are the start and the result of a solve.
+    conditions
+        Dirichlet conditions; their values may change between solves.
+    jacobian
+        UFL form; the derivative of the residual by default.
+    """
+
+    def __init__(
+        self,
+        residual: Any,
+        state: Any,
+        conditions: Sequence[Any] = (),
+        *,
+        jacobian: Any = None,
+    ) -> None:
+        self.state, self.conditions = state, list(conditions)
+        self.comm: MPI.Intracomm = state.function_space.mesh.comm
+        if jacobian is None:
+            jacobian = ufl.derivative(residual, state)
+        self._residual, self._jacobian = compiled(residual), compiled(jacobian)
+        self.matrix: Any = fem_petsc.create_matrix(self._jacobian)
+        self.matrix.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
+        self.vector: Any = fem_petsc.create_vector(state.function_space)
+        self.unknowns: Any = self.vector.duplicate()
+        layout = state.function_space.dofmap
+        self._owned = layout.index_map.size_local * layout.index_map_bs
+
+    def values(self) -> Float:
+        """Return a copy of the unknowns that this rank owns."""
+        return np.array(self.state.x.array[: self._owned])
+
+    def set_values(self, values: Float) -> None:
+        """Put back what `values` returned."""
+        self.state.x.array[: self._owned] = values
+        self.state.x.scatter_forward()
+
+    def residual(self, x: Any, out: Any) -> None:
+        """Assemble the residual at `x`; rows of prescribed unknowns hold what they are off."""
+        self._take(x)
+        with out.localForm() as local:
+            local.set(0.0)
+        fem_petsc.assemble_vector(out, self._residual)
+        if self._gap() > 0.0:
+            fem_petsc.apply_lifting(
+                out, [self._jacobian], bcs=[self.conditions], x0=[x], alpha=-1.0
+            )
+        out.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+        fem_petsc.set_bc(out, self.conditions, x0=x, alpha=-1.0)
+
+    def tangent(self, x: Any, matrix: Any) -> None:
+        """Assemble the tangent at `x`."""
+        self._take(x)
+        matrix.zeroEntries()
+        fem_petsc.assemble_matrix(matrix, self._jacobian, self.conditions)
+        matrix.assemble()
+
+    def _take(self, x: Any) -> None:
+        self.state.x.array[: self._owned] = x.array_r
+        self.state.x.scatter_forward()
+
+    def _gap(self) -> float:
+        """Return how far the state is from its prescribed values, over all ranks.
+
+        Lifting assembles a tangent at each cell with a prescribed unknown: it is left out once
+        the values are met, which is after the first full Newton step.
+        """
+        target = self.state.x.array.copy()
+        for condition in self.conditions:
+            condition.set(target)
+        local = float(np.abs(target - self.state.x.array).max(initial=0.0))
+        return float(self.comm.allreduce(local, op=MPI.MAX))
+
+
+class NewtonSolver:
+    """SNES with a profile over a system; several may share one system.
+
+    Parameters
+    ----------
+    system
+        What is solved.
+    profile
+        Options from solvers/mechanics/.
+    near_nullspace
+        Near null space of the matrix (rigid motions), for algebraic multigrid.
+    fields
+        Index sets by name for `fieldsplit`.
+    """
+
+    def __init__(
+        self,
+        system: NonlinearSystem,
+        profile: Profile,
+        *,
+        near_nullspace: Any = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.system, self.profile = system, profile
+        self._name = f"heart_newton_{next(_prefix)}_"
+        self._options: Any = PETSc.Options()
+        for key, value in profile.petsc.items():
+            self._options[self._name + key] = value
+        self._checked = False
+        self._snes: Any = PETSc.SNES().create(system.comm)
+        self._snes.setOptionsPrefix(self._name)
+        self._snes.setFunction(lambda _snes, x, out: system.residual(x, out), system.vector)
+        self._snes.setJacobian(
+            lambda _snes, x, matrix, _pc: system.tangent(x, matrix), system.matrix
+        )
+        if near_nullspace is not None:
+            system.matrix.setNearNullSpace(near_nullspace)
+        if fields:
+            self._snes.getKSP().getPC().setFieldSplitIS(*fields.items())
+        self._snes.setFromOptions()
+        self._snes.setConvergenceHistory()
+
+    def solve(self) -> NonlinearOutcome:
+        """Solve from the present state; on failure the state is left where it stopped. Collective.
+
+        Raises
+        ------
+        NonlinearSolveError
+            Newton's method did not converge.
+        LinearSolveError
+            A linear solve inside it failed.
+        NonFiniteError
+            Residual or unknowns became NaN or infinite.
+        OutOfMemoryError
+            The factorisation did not fit.
+        ScenarioError
+            PETSc did not use an option of the profile.
+        """
+        unknowns = self.system.unknowns
+        unknowns.array[:] = self.system.values()
+        try:
+            self._snes.solve(None, unknowns)
+        except PETSc.Error as error:
+            self._check_options()
+            raise self._translated(error) from error
+        self._check_options()
+        self.system.set_values(unknowns.array_r)
+        norms, _ = self._snes.getConvergenceHistory()
+        code = int(self._snes.getConvergedReason())
+        outcome = NonlinearOutcome(
+            iterations=self._snes.getIterationNumber(),
+            linear_iterations=self._snes.getLinearSolveIterations(),
+            residuals=tuple(float(norm) for norm in norms),
+            reason=_reasons.get(code, str(code)),
+        )
+        if code <= 0:
+            raise self._failure(outcome)
+        if not np.isfinite(unknowns.norm()):
+            raise NonFiniteError(f"solution with profile {self.profile.name} is not finite")
+        return outcome
+
+    def destroy(self) -> None:
+        """Free the solver; PETSc objects outlive Python's garbage collection otherwise."""
+        self._snes.destroy()
+
+    def _failure(self, outcome: NonlinearOutcome) -> HeartError:
+        last = outcome.residuals[-1] if outcome.residuals else float("nan")
+        first = outcome.residuals[0] if outcome.residuals else float("nan")
+        text = (
+            f"Newton's method with profile {self.profile.name} stopped with {outcome.reason} after "
+            f"{outcome.iterations} iterations, residual {first:.2e} to {last:.2e}"
+        )
+        if outcome.reason == "DIVERGED_LINEAR_SOLVE":
+            code = int(self._snes.getKSP().getConvergedReason())
+            return LinearSolveError(
+                f"{text}: linear solve {_linear_reasons.get(code, code)}",
+                fix="use a direct profile, or check mesh quality and boundary conditions",
+            )
+        if not np.isfinite(last) or outcome.reason.endswith(("NANORINF", "DOMAIN")):
+            return NonFiniteError(text, fix="take smaller steps")
+        return NonlinearSolveError(text, fix="take smaller steps")
+
+    def _translated(self, error: Any) -> HeartError:
+        if error.ierr == OUT_OF_MEMORY:
+            return OutOfMemoryError(
+                f"profile {self.profile.name} ran out of memory",
+                fix="use an iterative profile, more ranks or a coarser mesh",
+            )
+        return LinearSolveError(f"PETSc failed with profile {self.profile.name}: {error}")
+
+    def _check_options(self) -> None:
+        """Refuse a profile with options that PETSc has not looked at in a whole solve."""
+        if self._checked:
+            return
+        self._checked = True
+        keys = self.profile.petsc
+        unused = [key for key in keys if not self._options.used(self._name + key)]
+        for key in keys:
+            self._options.delValue(self._name + key)
+        if unused:
+            raise ScenarioError(
+                f"PETSc does not know {', '.join(unused)} of profile {self.profile.name}",
+                fix="correct or remove the option in solvers/",
+            )
