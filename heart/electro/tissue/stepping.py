@@ -39,6 +39,16 @@ class Stepper(Protocol):
         """Drop what is kept of earlier steps, as after a restored state."""
 
 
+class Diffuses(Protocol):
+    """Advances the voltage by everything but the cells."""
+
+    def advance(self, voltage: Float, duration: float, time: float = 0.0) -> None:
+        """Change `voltage` in place from `time` on for `duration` ms."""
+
+    def forget(self) -> None:
+        """Drop what is kept of earlier steps."""
+
+
 class DiffusionStep:
     """Diffusion alone, by the method of a scheme."""
 
@@ -55,8 +65,9 @@ class DiffusionStep:
                 order=scheme.prediction,
             )
 
-    def advance(self, voltage: Float, duration: float) -> None:
-        """Diffuse `voltage` in place for `duration` ms."""
+    def advance(self, voltage: Float, duration: float, time: float = 0.0) -> None:
+        """Diffuse `voltage` in place for `duration` ms; when that is does not matter."""
+        del time
         if isinstance(self.solver, ExplicitDiffusion):
             self.solver.step(voltage, duration)
         else:
@@ -69,7 +80,15 @@ class DiffusionStep:
 
 
 class SplitStepper:
-    """Godunov or Strang splitting."""
+    """Godunov or Strang splitting.
+
+    Attributes
+    ----------
+    diffusion
+        Diffusion of the operators by the scheme.
+    coupled
+        What alternates with the cells: that, until another problem puts its own around it.
+    """
 
     def __init__(
         self,
@@ -80,12 +99,13 @@ class SplitStepper:
     ) -> None:
         self.rows, self.reaction, self.stimuli = operators.rows, reaction, stimuli
         self.diffusion = DiffusionStep(operators, scheme)
+        self.coupled: Diffuses = self.diffusion
         self._strang = scheme.splitting is Splitting.STRANG
         self._between = np.zeros(operators.rows)
 
     def forget(self) -> None:
         """Drop the prediction of the diffusion step."""
-        self.diffusion.forget()
+        self.coupled.forget()
 
     def advance(
         self, voltage: Float, time: float, dt: float, count: int, watch: Watch | None
@@ -98,7 +118,7 @@ class SplitStepper:
         for step in range(count):
             begin = time + step * dt
             self._react(cells, begin, begin + dt)
-            self.diffusion.advance(voltage, dt)
+            self.coupled.advance(voltage, dt, begin)
             if watch is not None:
                 watch(time + (step + 1) * dt, cells)
 
@@ -108,7 +128,7 @@ class SplitStepper:
         cells, between = voltage[: self.rows], self._between
         self._react(cells, time, time + 0.5 * dt)
         for step in range(1, count + 1):
-            self.diffusion.advance(voltage, dt)
+            self.coupled.advance(voltage, dt, time + (step - 1) * dt)
             now = time + step * dt
             if step == count:
                 self._react(cells, now - 0.5 * dt, now)
