@@ -24,7 +24,7 @@ from heart.study.crt.scar import painted
 from heart.study.crt.screening import Located, screen
 
 
-def run_crt(loaded: LoadedScenario, telemetry: Telemetry | None = None) -> CrtResult:
+def run_crt(loaded: LoadedScenario[CrtScenario], telemetry: Telemetry | None = None) -> CrtResult:
     """Mesh the heart of a scenario and screen its leads.
 
     Parameters

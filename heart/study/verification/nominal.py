@@ -64,12 +64,12 @@ class Nominal:
     paced: Float
 
 
-def example(settings: Sequence[str] = ()) -> LoadedScenario:
+def example(settings: Sequence[str] = ()) -> LoadedScenario[CrtScenario]:
     """Return the example's scenario with `settings` laid over it."""
     return load_scenario(packaged("scenarios") / SCENARIO, settings)
 
 
-def screened(loaded: LoadedScenario, edge: float, telemetry: Telemetry) -> Nominal:
+def screened(loaded: LoadedScenario[CrtScenario], edge: float, telemetry: Telemetry) -> Nominal:
     """Screen the LV epicardial leads of the nominal heart on a mesh of edge length `edge` mm."""
     scenario = loaded.scenario
     case = load_case(loaded.case)
