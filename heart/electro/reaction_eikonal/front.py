@@ -163,6 +163,11 @@ def _slowness(interval: float, row: NDArray[np.float64], step: float) -> float:
     return (1.0 - part) * row[k] + part * row[k + 1]
 
 
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _time_of(later: float, than: float) -> float:
+    return than + later if later < math.inf else -math.inf
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _offer(
     d: int,
@@ -258,7 +263,10 @@ def _window(
                 # Nothing arrives before the earliest corner of the face it comes through.
                 if abs(ud) < SAME_WAVE and ud <= min(0.0, min(uk, ul)):
                     continue
-                s = _slowness(ti - repolarised[d], slowness[kind[d]], step)
+                # Taken at the latest corner and not at the one that asks, so that the result does
+                # not depend on the order in which equal times leave the queue.
+                latest = max(ti, max(_time_of(uk, ti), _time_of(ul, ti)))
+                s = _slowness(latest - repolarised[d], slowness[kind[d]], step)
                 t = ti + through_cell(
                     math.inf,
                     uk,
@@ -289,7 +297,8 @@ def _window(
                 gik = 0.5 * (gii + pq - (ip if turn == 1 else iq))
                 uk = arrival[k] - ti
                 uk = uk if abs(uk) < SAME_WAVE else math.inf
-                s = _slowness(ti - repolarised[d], slowness[kind[d]], step)
+                latest = max(ti, _time_of(uk, ti))
+                s = _slowness(latest - repolarised[d], slowness[kind[d]], step)
                 t = ti + through_edge(math.inf, uk, s * gii, s * pq, s * gik)
                 ready = repolarised[d] + shortest[d]
                 due = _offer(d, t, ready, arrival, pending, excited, end, patience)
