@@ -132,6 +132,24 @@ class ExtracellularPotential:
                 potential += share * field
         return any(shares)
 
+    def lead(self, source: Float) -> Float:
+        """Return the weights (nodes,) of the voltage in ``source · φ``, by reciprocity. Collective.
+
+        Parameters
+        ----------
+        source
+            (nodes,) weights of the potential, equal on all ranks.
+        """
+        field, mine = np.zeros(len(self.nodes)), source[self.nodes]
+        if self._ground is None:
+            # The mean is zero, so taking its share away changes nothing but balances the current.
+            mine = mine - source.sum() * self._volumes / self._total
+        self._solve(mine, field)
+        rows = self.operators.rows
+        self._voltage[:rows] = field[self.within]
+        self.operators.apply(self.operators.stiffness, self._zero, self._voltage, self._image)
+        return self.operators.gather(-self._scale * self._image, 0.0)
+
     def gather(self, values: Float) -> Float:
         """Return values of this rank's nodes as one array (nodes,) on all ranks. Collective."""
         return self.space.gather(self.nodes, values)
