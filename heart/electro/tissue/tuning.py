@@ -22,11 +22,11 @@ from heart.core.progress import Telemetry, silent
 from heart.electro.ionic.model import CellModel
 from heart.electro.tissue.conductivity import Axes, Conductivities
 from heart.electro.tissue.scheme import Scheme
-from heart.electro.tissue.strand import DENSITY, plane_wave_speed
+from heart.electro.tissue.strand import plane_wave_speed
 
 Float = NDArray[np.float64]
 
-VERSION = 1
+VERSION = 2
 TOLERANCE = Parameter(0.005, "1", 1e-4, 0.1, "assumed", "error of the speed at which tuning stops")
 MOST = 16
 TYPICAL = 0.0953
@@ -104,11 +104,10 @@ def tune(
     if len(speeds) != 3:
         raise ParameterError(f"{len(speeds)} target speeds", expected="fibre, sheet, normal")
     TOLERANCE.check(tolerance, name="tolerance of the tuning")
-    spacing = edge_length * DENSITY
     scale = surface_to_volume * capacitance
     numerics = [(item.name, repr(getattr(scheme, item.name))) for item in fields(scheme)]
     key = content_hash(
-        VERSION, cell.hash, numerics, spacing, speeds, base.monodomain, scale, tolerance
+        VERSION, cell.hash, numerics, edge_length, speeds, base.monodomain, scale, tolerance
     )
     ran: list[int] = []
 
@@ -118,7 +117,7 @@ def tune(
             for wanted, sigma in zip(speeds, base.monodomain, strict=True):
                 if (wanted, sigma) not in found:
                     found[wanted, sigma] = _search(
-                        cell, scheme, spacing, wanted, sigma / scale, tolerance
+                        cell, scheme, edge_length, wanted, sigma / scale, tolerance
                     )
                 step.advance(1.0)
         ran.append(sum(item[2] for item in found.values()))
@@ -144,7 +143,7 @@ def _axes(values: Float) -> Axes:
 def _search(
     cell: CellModel,
     scheme: Scheme,
-    spacing: float,
+    edge_length: float,
     wanted: float,
     diffusivity: float,
     tolerance: float,
@@ -156,7 +155,9 @@ def _search(
     seen: list[tuple[float, float]] = []
     for count in range(1, MOST + 1):
         try:
-            speed = plane_wave_speed(cell, scheme, spacing, diffusivity * factor, expected=wanted)
+            speed = plane_wave_speed(
+                cell, scheme, edge_length, diffusivity * factor, expected=wanted
+            )
         except NonPhysicalError:
             if count > MOST // 2:
                 raise
@@ -174,7 +175,7 @@ def _search(
         if factor <= below:
             factor = math.sqrt(below * math.exp(seen[-1][0]))
     raise NonlinearSolveError(
-        f"no conductivity found for {wanted:g} mm/ms at {spacing:g} mm grid spacing",
+        f"no conductivity found for {wanted:g} mm/ms on edges of {edge_length:g} mm",
         where=f"last speed {speed:.4g} mm/ms at {factor:.4g} times the given set",
         fix="choose a set nearer to the wanted speeds, or a finer mesh",
     )

@@ -8,29 +8,38 @@ import pytest
 from heart.core.errors import NonPhysicalError, ParameterError
 from heart.electro.ionic.registry import cell_model
 from heart.electro.tissue.conductivity import REGISTRY
-from heart.electro.tissue.scheme import Diffusion, Scheme, load
-from heart.electro.tissue.strand import DENSITY, plane_wave_speed, strand
+from heart.electro.tissue.scheme import load
+from heart.electro.tissue.strand import plane_wave_speed, strand
 from heart.electro.tissue.tuning import tune
 from heart.numerics import tetrahedra
 
 BASE = REGISTRY["niederer2011"].conductivities
 
 
-def test_strand_is_a_valid_mesh_of_its_volume() -> None:
-    """Six tetrahedra fill each cube, all oriented alike."""
-    points, cells = strand(0.5, 6.0)
+def test_strand_is_a_valid_mesh_of_its_edge() -> None:
+    """Irregular, positively oriented, of the mean edge that was asked for, and repeatable."""
+    points, cells = strand(0.7, 20.0)
     volumes = tetrahedra.volumes(points, cells)
     assert (volumes > 0).all()
-    assert volumes.sum() == pytest.approx(6.0 * 1.0 * 1.0)
+    ends = points[tetrahedra.edges(cells)]
+    edge = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
+    assert edge.mean() == pytest.approx(0.7, rel=1e-12)
+    assert edge.max() < 1.3
+    assert points[:, 0].max() == pytest.approx(20.0, rel=0.1)
+    again, _ = strand(0.7, 20.0)
+    np.testing.assert_array_equal(points, again)
 
 
-def test_speed_converges_from_below_when_lumped() -> None:
-    """Row-sum mass slows coarse waves [Niederer2011]: 0.42, 0.55 at 0.5, 0.2 mm as published."""
-    scheme = Scheme(dt=0.01, lumped=True, diffusion=Diffusion.RKC)
+def test_speed_converges_and_lumping_slows() -> None:
+    """Both masses tend to 0.61 mm/ms [Niederer2011] with the edge; row sums from below, more so."""
     cell = cell_model("tt2006_epi")
-    speeds = [plane_wave_speed(cell, scheme, h, 0.1334177 / 1.4) for h in (0.5, 0.2)]
-    # A lumped strand is the one-dimensional finite difference scheme of the reference table.
-    np.testing.assert_allclose(speeds, [0.4197, 0.5529], rtol=0.015)
+    speeds = {
+        name: [plane_wave_speed(cell, load(name), edge, 0.0953) for edge in (0.5, 0.25)]
+        for name in ("lumped", "accurate")
+    }
+    assert speeds["lumped"][0] < speeds["lumped"][1] < 0.62
+    assert speeds["accurate"][1] == pytest.approx(0.61, rel=0.05)
+    assert abs(speeds["accurate"][0] - 0.61) < abs(speeds["lumped"][0] - 0.61)
 
 
 def test_tuned_speed_is_the_wanted_one_and_is_cached(
@@ -47,7 +56,7 @@ def test_tuned_speed_is_the_wanted_one_and_is_cached(
     again = tune(cell, scheme, 0.5, (0.6, 0.25, 0.25), BASE, **given)
     assert again.strands == 0
     assert again.factors == found.factors
-    speed = plane_wave_speed(cell, scheme, 0.5 * DENSITY, found.monodomain[0] / 1.4)
+    speed = plane_wave_speed(cell, scheme, 0.5, found.monodomain[0] / 1.4)
     assert speed == pytest.approx(0.6, rel=0.02)
     axes = np.tile(np.eye(3), (2, 1, 1))
     np.testing.assert_allclose(found.tensors(axes)[1], np.diag(found.monodomain))
