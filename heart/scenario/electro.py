@@ -23,9 +23,15 @@ from heart.scenario.electro_protocol import ProtocolSection, StimulusSection
 
 
 class EngineKind(StrEnum):
-    """Which equations carry the wave."""
+    """Which equations carry the wave.
+
+    A pseudo-bidomain has the wave of a monodomain; its electrograms are the potential in the
+    extracellular space of an insulated muscle instead of that in an infinite bath.
+    """
 
     MONODOMAIN = "monodomain"
+    PSEUDO_BIDOMAIN = "pseudo_bidomain"
+    BIDOMAIN = "bidomain"
     REACTION_EIKONAL = "reaction_eikonal"
 
 

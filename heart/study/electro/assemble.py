@@ -103,6 +103,16 @@ def assumptions(prepared: Prepared, scenario: ElectroScenario) -> tuple[str, ...
     lines = [*prepared.muscle.notes]
     if scenario.engine.kind is EngineKind.MONODOMAIN:
         lines.append("Monodomain: intra- and extracellular anisotropy are taken as proportional.")
+    elif scenario.engine.kind is EngineKind.PSEUDO_BIDOMAIN:
+        lines.append(
+            "Pseudo-bidomain: the wave of a monodomain; electrograms are extracellular potentials "
+            "of the muscle alone, insulated, against their mean."
+        )
+    elif scenario.engine.kind is EngineKind.BIDOMAIN:
+        lines.append(
+            "Bidomain: the muscle alone, insulated; electrograms are extracellular potentials "
+            "against their mean."
+        )
     else:
         lines.append(
             "Reaction-eikonal: the wave runs at the speeds given, whatever the cells and the mesh; "

@@ -23,6 +23,9 @@ from heart.electro.reaction_eikonal.problem import ReactionEikonal, Waves
 from heart.electro.reaction_eikonal.scheme import ReactionEikonalScheme
 from heart.electro.reaction_eikonal.strand import measured
 from heart.electro.tissue import scheme as schemes
+from heart.electro.tissue.bidomain import Bidomain
+from heart.electro.tissue.bidomain_model import BidomainModel
+from heart.electro.tissue.conductivity import Part
 from heart.electro.tissue.model import MonodomainModel
 from heart.electro.tissue.monodomain import Monodomain
 from heart.electro.tissue.scheme import Diffusion, Interpolation, Scheme, Splitting
@@ -60,7 +63,7 @@ class Running:
         What runs.
     """
 
-    problem: Monodomain | ReactionEikonal
+    problem: Monodomain | Bidomain | ReactionEikonal
 
     @property
     def time(self) -> float:
@@ -83,7 +86,7 @@ class Running:
 
     def run(self, until: float, observers: Sequence[Any]) -> None:
         """Advance to `until` ms. Collective."""
-        if isinstance(self.problem, Monodomain):
+        if not isinstance(self.problem, ReactionEikonal):
             self.problem.stepper.forget()
         self.problem.run(until, observers=observers)
 
@@ -97,7 +100,7 @@ class Running:
 
     def last_good(self) -> Arrays | None:
         """Return the state of the last test of the fields that passed. Collective."""
-        return self.problem.last_good if isinstance(self.problem, Monodomain) else None
+        return None if isinstance(self.problem, ReactionEikonal) else self.problem.last_good
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,19 @@ class Tissue3D:
         return MonodomainModel(
             self.layout,
             self.material.tensor(self.muscle),
+            self.membrane.surface_to_volume,
+            self.membrane.capacitance,
+            self.material.conducting,
+        )
+
+    def bidomain(self) -> BidomainModel:
+        """Return cells and both conductivities; tuning scales both spaces alike."""
+        sets = tuple(one.scaled(*self.material.factors) for one in self.material.sets)
+        scaled = replace(self.material, sets=sets, factors=(1.0, 1.0, 1.0))
+        return BidomainModel(
+            self.layout,
+            scaled.tensor(self.muscle, Part.INTRACELLULAR),
+            scaled.tensor(self.muscle, Part.EXTRACELLULAR),
             self.membrane.surface_to_volume,
             self.membrane.capacitance,
             self.material.conducting,
@@ -185,6 +201,18 @@ def _monodomain(section: EngineSection, tissue: Tissue3D) -> Engine:
 
     def make(stimuli: Sequence[TissueStimulus]) -> Running:
         return Running(Monodomain(space, model, scheme, stimuli))
+
+    return Engine(make, scheme.dt, space.nodes)
+
+
+def _bidomain(section: EngineSection, tissue: Tissue3D) -> Engine:
+    scheme = scheme_of(section)
+    mesh = tissue.muscle.mesh
+    space = TissueSpace(mesh.points, mesh.cells, section.degree)
+    model = tissue.bidomain()
+
+    def make(stimuli: Sequence[TissueStimulus]) -> Running:
+        return Running(Bidomain(space, model, scheme, stimuli))
 
     return Engine(make, scheme.dt, space.nodes)
 
@@ -254,5 +282,7 @@ _ENUMS: dict[str, Any] = {
 }
 _ENGINES: dict[EngineKind, Callable[[EngineSection, Tissue3D], Engine]] = {
     EngineKind.MONODOMAIN: _monodomain,
+    EngineKind.PSEUDO_BIDOMAIN: _monodomain,
+    EngineKind.BIDOMAIN: _bidomain,
     EngineKind.REACTION_EIKONAL: _reaction_eikonal,
 }

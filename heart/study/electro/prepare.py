@@ -16,12 +16,14 @@ from heart.core.progress import Telemetry
 from heart.electro.ionic.model import CellModel
 from heart.electro.ionic.pacing import limit_cycles
 from heart.electro.ionic.population import CellLayout
+from heart.electro.tissue.bidomain_model import BidomainModel
 from heart.electro.tissue.conductivity import Part
-from heart.electro.tissue.strand import DENSITY
+from heart.electro.tissue.extracellular import ExtracellularPotential
+from heart.electro.tissue.pseudo_bidomain import lead_weights
+from heart.electro.tissue.space import TissueSpace
 from heart.electro.tissue.tuning import tune
 from heart.observe.electrogram import electrogram_weights
 from heart.scenario.electro import ElectroScenario, EngineKind
-from heart.scenario.electro_body import SlabBody, StrandBody
 from heart.scenario.load import LoadedScenario
 from heart.study.crt import body as torso
 from heart.study.electro.body import Muscle, build
@@ -192,12 +194,10 @@ def _tuned(
     if scenario.tuning is None or scenario.engine.kind is EngineKind.REACTION_EIKONAL:
         return conduction, {}
     base = conduction.sets[0]
-    straight = isinstance(scenario.body, (SlabBody, StrandBody))
-    edge = scenario.body.edge_length / DENSITY if straight else muscle.edge
     tuned = tune(
         cell,
         replace(scheme_of(scenario.engine), multirate=None),
-        edge,
+        muscle.edge,
         scenario.tuning.values,
         base,
         surface_to_volume=scenario.membrane.surface_to_volume,
@@ -218,7 +218,9 @@ def _weights(
 ) -> tuple[Float, str]:
     """Return the weights (k, n) of electrograms and ECG leads, and the torso in words."""
     mesh, rows, words = muscle.mesh, [], ""
-    if electrodes:
+    if electrodes and loaded.scenario.engine.kind in _INSIDE:
+        rows.append(_inside(muscle, conduction, np.array([*electrodes.values()])))
+    elif electrodes:
         sigma = conduction.tensor(muscle, Part.INTRACELLULAR)
         sigma = np.where(conduction.conducting[:, None, None], sigma, 0.0)
         rows.append(
@@ -236,3 +238,16 @@ def _weights(
 
 
 _AXES = ("fibre", "sheet", "normal")
+_INSIDE = (EngineKind.PSEUDO_BIDOMAIN, EngineKind.BIDOMAIN)
+
+
+def _inside(muscle: Muscle, conduction: Material, electrodes: Float) -> Float:
+    """Return the weights of electrodes in the extracellular space, with conductivities as given."""
+    model = BidomainModel(
+        None,
+        conduction.tensor(muscle, Part.INTRACELLULAR),
+        conduction.tensor(muscle, Part.EXTRACELLULAR),
+        conducting=conduction.conducting,
+    )
+    space = TissueSpace(muscle.mesh.points, muscle.mesh.cells)
+    return lead_weights(ExtracellularPotential(space, model), electrodes)
