@@ -54,7 +54,12 @@ def test_beat_100_is_the_reference_trace(repo_root: Path) -> None:
     # The first milliseconds differ by the first-order error of the table's steps.
     late = table[table[:, 0] > 5.0]
     assert np.abs(np.interp(late[:, 0], times, voltage) - late[:, 1]).max() < 0.6
-    assert np.abs(1e3 * np.interp(late[:, 0], times, calcium) / late[:, 2] - 1.0).max() < 0.02
+    # Where calcium rises by 40 % of itself in a ms a lag of 0.1 ms is 4 %: the whole curve is held
+    # to a share of its peak, and to itself once it no longer rises.
+    ours = 1e3 * np.interp(late[:, 0], times, calcium)
+    assert np.abs(ours - late[:, 2]).max() < 0.006 * late[:, 2].max()
+    fallen = late[:, 0] > 30.0
+    assert np.abs(ours / late[:, 2] - 1.0)[fallen].max() < 0.005
 
 
 def test_restitution_from_the_tenth_beat_falls_and_fails() -> None:
