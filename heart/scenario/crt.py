@@ -18,6 +18,7 @@ from heart.electro.velocity import PARAMETERS as SPEEDS
 from heart.electro.velocity import REGISTRY as VELOCITIES
 from heart.electro.velocity import ConductionVelocity
 from heart.scenario.candidates import Candidate, Label
+from heart.scenario.confirm import ConfirmSection
 from heart.scenario.network import NetworkSection, network_files
 from heart.scenario.priors import Draw, Priors, State, draw_members
 from heart.scenario.quantities import Delay, EdgeLength, Interval, Position
@@ -250,6 +251,9 @@ class CrtScenario(Section):
     pacing: PacingSection = PacingSection()
     ensemble: EnsembleSection = EnsembleSection()
     ranking: RankingSection = RankingSection()
+    confirm: ConfirmSection | None = Field(
+        default=None, description="Engine that computes the first leads again; null: none."
+    )
     output: OutputSection = OutputSection()
 
     def file_names(self) -> dict[KeyPath, str]:
@@ -281,6 +285,12 @@ class CrtScenario(Section):
         labels = [c.label for c in self.candidates if c.kind == "point"]
         if len(set(labels)) < len(labels):
             raise fault("value", "two points have the same label")
+        if self.confirm is not None and self.conduction.network is not None:
+            raise fault(
+                "parameter",
+                "confirm runs from early sites, and conduction.network replaces them",
+                fix="remove one of the two",
+            )
         return self
 
     def members(self) -> tuple[Draw, ...]:

@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 from heart.core.validation import Quantity, Section, fault
 from heart.scenario.candidates import Label
 from heart.scenario.crt import EcgSection
-from heart.scenario.electro_cells import Name
 from heart.scenario.electro_places import Vector
 
 Sampling = Annotated[float, Quantity("ms", 0.005, 100.0, note="between samples of traces")]
@@ -18,13 +17,10 @@ Voltage = Annotated[float, Quantity("mV", -90.0, 40.0, note="upstroke through it
 
 
 class ProbeSection(Section):
-    """The node nearest to a place: its voltage and, if asked, other states of its cell."""
+    """The node nearest to a place, whose voltage is traced."""
 
     label: Label
     position: Vector
-    states: tuple[Name, ...] = Field(
-        default=(), max_length=50, description="States by the model's own names."
-    )
 
 
 class ElectrogramSection(Section):

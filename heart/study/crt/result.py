@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from heart.anatomy.heart import Heart
 from heart.observe.ecg import Ecg
+from heart.study.crt.confirmation import Confirmation
 from heart.therapy.sites import Site
 
 Float = NDArray[np.floating]
@@ -208,6 +209,8 @@ class CrtResult:
         Seconds of each step.
     provenance
         Versions, seed, hashes.
+    confirmation
+        The first leads by another engine; None where none was asked for.
     """
 
     name: str
@@ -237,6 +240,7 @@ class CrtResult:
     missing: tuple[str, ...]
     timings: Mapping[str, float]
     provenance: Mapping[str, Any]
+    confirmation: Confirmation | None = None
 
     @property
     def best(self) -> RankedLead:

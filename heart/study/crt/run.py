@@ -18,6 +18,7 @@ from heart.core.validation import as_yaml_data
 from heart.scenario.crt import CrtScenario
 from heart.scenario.load import LoadedScenario
 from heart.study.crt import assemble, wording
+from heart.study.crt.confirm import confirm
 from heart.study.crt.decision import decide, latest_segment
 from heart.study.crt.result import CrtResult
 from heart.study.crt.scar import painted
@@ -107,6 +108,10 @@ def screen_hearts(
     score, gain = assemble.site_scores(found.sites, ranking, own["bivat90"].value)
     screened = time.perf_counter() - started
     seconds = {**(timings or {}), "screen": screened}
+    confirmed = None
+    if scenario.confirm is not None:
+        confirmed = confirm(scenario.confirm, found, ranking, watch)
+        seconds["confirm"] = confirmed.seconds
     return CrtResult(
         name=scenario.name,
         title=title,
@@ -143,6 +148,7 @@ def screen_hearts(
         provenance=provenance.manifest(
             seed=scenario.seed, members=len(found.members), **(hashes or {})
         ),
+        confirmation=confirmed,
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from heart.anatomy.heart_mesh import Tissue
 from heart.core.errors import HeartError
 from heart.electro.activation import BORDER, ActivationModel
+from heart.electro.conduction import ConductionState
 from heart.electro.ionic.kernel import Method, Precision
 from heart.electro.ionic.population import CellLayout
 from heart.electro.reaction_eikonal.problem import ReactionEikonal, Waves
@@ -113,6 +114,8 @@ class Tissue3D:
         Mesh, conductivities, cells, membrane.
     velocity
         Speeds for the reaction-eikonal engine.
+    state
+        Of the conduction system, whose factors slow that wave; None: none.
     """
 
     muscle: Muscle
@@ -120,6 +123,7 @@ class Tissue3D:
     layout: CellLayout
     membrane: MembraneSection
     velocity: ConductionVelocity
+    state: ConductionState | None = None
 
     def model(self) -> MonodomainModel:
         """Return cells and conductivities as the engines take them."""
@@ -246,9 +250,10 @@ def front_of(tissue: Tissue3D) -> tuple[EikonalMesh, Lengths]:
     conducting = tissue.material.conducting
     if muscle.heart is not None and np.array_equal(conducting, mesh.tissue != Tissue.CORE):
         model = ActivationModel.of(muscle.heart, muscle.locator_for("the wave"))
-        return model.mesh, model.lengths(speed)
+        return model.mesh, model.lengths(speed, tissue.state)
     topology = EikonalMesh.from_cells(mesh.points, mesh.cells, conducting=conducting)
     speeds = np.tile(np.array([speed.fibre, speed.sheet, speed.normal]), (len(mesh.cells), 1))
+    speeds *= tissue.state.myocardium if tissue.state else 1.0
     speeds[mesh.tissue == Tissue.BORDER] *= BORDER.value
     metric = FibreMetric(fibres.fibre, speeds, fibres.sheet)
     return topology, Lengths(tetrahedron_lengths(topology, metric), triangle_lengths(topology, 0.0))

@@ -33,7 +33,7 @@ from heart.study.electro.places import nearest_node
 from heart.study.electro.recorders import Plan
 from heart.study.electro.result import Probe
 from heart.study.electro.step_check import check_step
-from heart.study.electro.stimuli import Placed, place
+from heart.study.electro.stimuli import Placed, place, state_of
 from heart.therapy.protocol import Protocol
 
 Float = NDArray[np.float64]
@@ -123,7 +123,14 @@ def prepare(loaded: LoadedScenario[ElectroScenario], folder: Path, watch: Teleme
     models, residual = _prepaced(models, scenario, watch)
     conduction, tuning = _tuned(muscle, conduction, models[0], scenario, watch)
     layout = CellLayout(models, of_node)
-    tissue = Tissue3D(muscle, conduction, layout, scenario.membrane, scenario.velocity.resolve())
+    tissue = Tissue3D(
+        muscle,
+        conduction,
+        layout,
+        scenario.membrane,
+        scenario.velocity.resolve(),
+        state_of(scenario.stimuli),
+    )
     with watch.step("Assembling the tissue"):
         engine = engine_of(scenario.engine, tissue)
     electrodes = {

@@ -13,6 +13,7 @@ from heart.anatomy.heart_mesh import Tissue
 from heart.core.errors import ParameterError
 from heart.electro.activation import ActivationModel
 from heart.electro.conduction import REGISTRY as STATES
+from heart.electro.conduction import ConductionState
 from heart.electro.tissue.stimulus import PARAMETERS, TissueStimulus, amplitude, nodes_within
 from heart.scenario.crt import CaptureSection
 from heart.scenario.electro import MembraneSection
@@ -87,6 +88,23 @@ def place(
             tuple((nodes, delay) for nodes, delay in kept if len(nodes)),
         )
     return placed
+
+
+def state_of(sections: Sequence[StimulusSection]) -> ConductionState | None:
+    """Return the conduction state whose exits are stimulated; None where none are.
+
+    Raises
+    ------
+    ParameterError
+        Exits of two states: one heart has one.
+    """
+    names = {one.where.state: None for one in sections if isinstance(one.where, EarlySites)}
+    if len(names) > 1:
+        raise ParameterError(
+            f"stimuli are the exits of several conduction states: {', '.join(names)}",
+            expected="one state, which also says how fast the wave runs",
+        )
+    return STATES[next(iter(names))] if names else None
 
 
 def given(placed: Mapping[str, Placed], protocol: Protocol) -> list[TissueStimulus]:
