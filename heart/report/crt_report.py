@@ -10,7 +10,15 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from heart.core.errors import StorageError
 from heart.core.progress import Telemetry, silent
-from heart.report import bullseye, ecg_paper, interactive, mesh_picture, scene, theme
+from heart.report import (
+    bullseye,
+    confirm_section,
+    ecg_paper,
+    interactive,
+    mesh_picture,
+    scene,
+    theme,
+)
 from heart.report.crt_page import best_lv, page
 from heart.report.offscreen import plotter as new_plotter
 from heart.report.techniques import EPICARDIAL, shown_on_map
@@ -47,6 +55,7 @@ def write_report(result: CrtResult, run_dir: Path, *, telemetry: Telemetry | Non
         scenes = _scenes(result) if output.get("interactive", True) else []
         images = {name: _embedded(path) for name, path in pictures.items()}
         context = {**page(result, images, scenes)}
+        context["confirm"] = confirm_section.section(result.confirmation)
         context["viewer"] = interactive.viewer_base64() if scenes else ""
         environment = Environment(
             loader=PackageLoader("heart.report"),
@@ -121,6 +130,11 @@ def _figures(result: CrtResult, folder: Path, *, heart: bool) -> dict[str, Path]
         maps[lv.label] = result.activation["best_lv"]
         leads[lv.label] = np.array([result.sites[k].point for k in lv.poles])
     drawn["activation"] = scene.write_activation(folder / "activation.png", mesh, maps, leads=leads)
+    if result.confirmation is not None:
+        rows = {row.label: row.difference for row in result.confirmation.rows}
+        drawn["confirm"] = scene.write_difference(
+            folder / "confirm.png", mesh, rows, title="engine − screen, activation (ms)"
+        )
     drawn["lead_map"] = scene.write_lead_map(folder / "lead_map.png", mesh, marks(result))
     drawn["mesh"] = mesh_picture.write(folder / "mesh.png", mesh)
     return drawn

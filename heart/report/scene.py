@@ -179,6 +179,49 @@ def write_activation(
     return compose(path, images, columns=views, rows=list(maps), bar=bar)
 
 
+def write_difference(
+    path: Path,
+    mesh: HeartMesh,
+    maps: Mapping[str, Float],
+    *,
+    title: str,
+    views: Sequence[str] = ("AP", "Left lateral", "Left posterior"),
+) -> Path:
+    """Draw differences in ms (rows) from several views (columns) in steps of 5 ms to a PNG.
+
+    One scale, centred on 0, reaches the 99th percentile of all maps; what is beyond has the colour
+    of its end.
+    """
+    sizes = np.concatenate([np.abs(field[np.isfinite(field)]) for field in maps.values()])
+    reach = float(np.percentile(sizes, 99.0)) if sizes.size else 0.0
+    # The middle band is 0 ± half a step, so that what agrees is white and not one of two tints.
+    step = theme.DIFFERENCE_STEP
+    steps = max(1, int(np.ceil((reach - 0.5 * step) / step)))
+    high = (steps + 0.5) * step
+    bar = ColourBar(title, -high, high, theme.DIFFERENCE_MAP, 2 * steps + 1)
+    images = []
+    for field in maps.values():
+        heart = surface(mesh, {"difference": field})
+
+        def draw(plotter: Any, view: str, heart: pv.PolyData = heart) -> None:
+            plotter.add_mesh(
+                heart, scalars="difference", cmap=bar.map, n_colors=bar.bands,
+                clim=(bar.low, bar.high), interpolate_before_map=True, smooth_shading=True,
+                specular=0.1, ambient=0.35, diffuse=0.75, nan_color=theme.MUTED,
+                show_scalar_bar=False,
+            )  # fmt: skip
+            look(plotter, view, heart.bounds)
+
+        images.append([render(partial(draw, view=view)) for view in views])
+    legend = [("not activated", theme.MUTED)] if _some_missing(mesh, maps) else []
+    return compose(path, images, columns=views, rows=list(maps), bar=bar, legend=legend)
+
+
+def _some_missing(mesh: HeartMesh, maps: Mapping[str, Float]) -> bool:
+    nodes = np.unique(mesh.facets)
+    return any(bool(np.isnan(field[nodes]).any()) for field in maps.values())
+
+
 def write_lead_map(
     path: Path,
     mesh: HeartMesh,

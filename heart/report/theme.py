@@ -19,7 +19,9 @@ BENEFIT_MAP = "PuOr"
 SCORE_MAP = "viridis"
 VOLTAGE_MAP = "inferno"
 DURATION_MAP = "viridis"
+DIFFERENCE_MAP = "RdBu"
 BAND = 10.0
+DIFFERENCE_STEP = 5.0
 DISCLAIMER = "Research use only"
 
 

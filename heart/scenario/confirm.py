@@ -10,7 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from heart.core.errors import ScenarioError
 from heart.core.validation import Count, OneOf, Quantity, Section, did_you_mean, fault
@@ -56,6 +57,18 @@ class ConfirmSection(Section):
         ]
         | None
     ) = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Show that a bare word is enough."""
+        made = super().__get_pydantic_json_schema__(schema, handler)
+        if "properties" in made:
+            section = dict(made)
+            made.clear()
+            made |= {"anyOf": [{"enum": list(ENGINES), "type": "string"}, section]}
+        return made
 
     @model_validator(mode="before")
     @classmethod

@@ -87,8 +87,8 @@ def _order(name: str, leads: Sequence[Confirmed]) -> list[str]:
 def _maps(name: str, rows: Sequence[Confirmed]) -> list[str]:
     missed = [row for row in rows if row.missed > 0.0]
     lost = [
-        f"{row.label}: {100 * row.missed:.1f} % of the nodes that the screen activates stay at rest "
-        f"with {name}."
+        f"{row.label}: {100 * row.missed:.1f} % of the nodes that the screen activates stay at "
+        f"rest with {name}."
         for row in missed
     ]
     worst = min(rows, key=lambda row: row.within)
@@ -98,8 +98,8 @@ def _maps(name: str, rows: Sequence[Confirmed]) -> list[str]:
     side = "later" if worst.mean > 0.0 else "earlier"
     return [
         *lost,
-        f"Activation does not agree to {WITHIN:g} ms everywhere: worst in {worst.label!r}, {share}, "
-        f"{name} {abs(worst.mean):.1f} ms {side} on average.",
+        f"Activation does not agree to {WITHIN:g} ms everywhere: worst in {worst.label!r}, "
+        f"{share}, {name} {abs(worst.mean):.1f} ms {side} on average.",
     ]
 
 

@@ -78,6 +78,10 @@ def _write_fields(result: CrtResult, path: Path) -> Path:
     points: dict[str, NDArray[Any]] = {
         f"activation_{name}": times for name, times in result.activation.items()
     }
+    for number, row in enumerate(result.confirmation.rows if result.confirmation else ()):
+        name = f"lead_{number}" if number else "baseline"
+        points[f"confirm_activation_{name}"] = row.activation
+        points[f"confirm_difference_{name}"] = row.difference
     points |= {
         "apicobasal": where.apicobasal,
         "transmural": where.transmural,

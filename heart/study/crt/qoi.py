@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from heart.study.crt.confirmation import Confirmation
 from heart.study.crt.result import CrtResult, Metric, RankedLead
 
 STATES = ("normal", "baseline", "best")
@@ -32,7 +33,41 @@ def quantities(result: CrtResult) -> dict[str, Any]:
     named["members"] = _entry(len(result.ensemble.rows), "1")
     named["decision.clear"] = _entry(int(result.decision.clear), "1")
     named["screening.spearman"] = _entry(result.mesh_check.spearman, "1")
+    if result.confirmation is not None:
+        named |= _confirmed(result.confirmation)
     named["timing.screen_s"] = _entry(result.timings.get("screen"), "s")
+    return named
+
+
+def _confirmed(found: Confirmation) -> dict[str, Any]:
+    """Return `confirm.*`: the heart's own beat is 0, the leads count from 1 as ranked."""
+    named: dict[str, Any] = {
+        "confirm.leads": _entry(len(found.leads), "1"),
+        "confirm.edge": _entry(found.edge, "mm"),
+        "confirm.spearman": _entry(found.spearman, "1"),
+        "confirm.same_order": _entry(int(found.by_screen == found.by_engine), "1"),
+        "confirm.within_5_ms": _entry(min(row.within for row in found.rows), "1"),
+        "confirm.seconds": _entry(found.seconds, "s"),
+    }
+    for number, row in enumerate(found.rows):
+        at = f"confirm.{number}"
+        for name in row.engine:
+            named[f"{at}.{name}"] = _entry(row.engine[name], "ms")
+            named[f"{at}.{name}_screen"] = _entry(row.screen[name], "ms")
+        named[f"{at}.within_5_ms"] = _entry(row.within, "1")
+        named[f"{at}.percentile_95"] = _entry(row.percentile95, "ms")
+        named[f"{at}.mean_difference"] = _entry(row.mean, "ms")
+        named[f"{at}.missed"] = _entry(row.missed, "1")
+        named[f"{at}.seconds"] = _entry(row.seconds, "s")
+    named["confirm"] = {
+        "engine": found.engine,
+        "cells": found.cells,
+        "profile": found.profile,
+        "beats": [row.label for row in found.rows],
+        "order_by_screen": list(found.by_screen),
+        "order_by_engine": list(found.by_engine),
+        "words": list(found.words),
+    }
     return named
 
 
