@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from heart.electro.tissue.bidomain import Bidomain
 from heart.electro.tissue.coupling import Coupling
 from heart.study.verification import manufactured_bidomain as bench
 from heart.study.verification import manufactured_ep
-from heart.study.verification.manufactured_cells import PathmanathanGray
+from heart.study.verification.manufactured_cells import PathmanathanGray, SmoothCells
 from heart.study.verification.orders import slope
 
 
@@ -63,6 +66,25 @@ def test_more_passes_do_not_change_the_order(problem: bench.TimeProblem) -> None
     _, _, once = bench.time_orders(scheme, problem, (8, 16))
     assert voltage == pytest.approx(order, abs=0.2)
     assert converged[-1][0] < once[-1][0]
+
+
+@pytest.mark.parametrize("name", list(bench.SCHEMES))
+def test_large_steps_are_stable(name: str, problem: bench.TimeProblem) -> None:
+    """The extrapolated part is less than the implicit one, whatever the step."""
+    points = problem.space.points
+    start = np.stack([np.exp(-8.0 * ((points[:, :2] - 0.3) ** 2).sum(axis=1)), points[:, 0]])
+    run = Bidomain(
+        problem.space,
+        problem.model,
+        replace(bench.SCHEMES[name][0], dt=5.0),
+        reaction=lambda nodes: SmoothCells(start[:, nodes], lambda _, y: 0.0 * y),
+    )
+    sizes = [np.ptp(run.voltage())]
+    for until in (5.0, 100.0, 300.0):
+        run.run(until)
+        sizes.append(np.ptp(run.voltage()))
+    assert sizes[1] < sizes[0]
+    assert sizes[3] < sizes[2] < sizes[1]
 
 
 def test_electrograms_are_of_second_order() -> None:
