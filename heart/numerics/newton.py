@@ -34,8 +34,9 @@ from heart.numerics.profiles import Profile
 
 Float = NDArray[np.float64]
 
-COMPILER = {"cffi_extra_compile_args": ["-O3", "-fno-math-errno"]}
-OUT_OF_MEMORY = 55  # PETSC_ERR_MEM
+# Debug symbols, which Python's own flags ask for, double the time to compile a tangent.
+COMPILER = {"cffi_extra_compile_args": ["-O2", "-g0"]}
+OUT_OF_MEMORY, EXTERNAL_LIBRARY = 55, 76  # PETSC_ERR_MEM, PETSC_ERR_LIB
 _prefix = itertools.count()
 _reasons = {
     value: name
@@ -97,34 +98,30 @@ class NonlinearSystem:
     Parameters
     ----------
     residual
-        UFL form, linear in its test function.
+        UFL forms, linear in their test function, that are added; what changes seldom (the law)
+        and what changes often (the loads) are compiled, and kept compiled, apart.
+        The first has to couple all unknowns that any couples.
     state
         Function that holds the unknowns; its values are the start and the result of a solve.
     conditions
         Dirichlet conditions; their values may change between solves.
-    jacobian
-        UFL form; the derivative of the residual by default.
     """
 
-    def __init__(
-        self,
-        residual: Any,
-        state: Any,
-        conditions: Sequence[Any] = (),
-        *,
-        jacobian: Any = None,
-    ) -> None:
+    def __init__(self, residual: Sequence[Any], state: Any, conditions: Sequence[Any] = ()) -> None:
         self.state, self.conditions = state, list(conditions)
-        self.comm: MPI.Intracomm = state.function_space.mesh.comm
-        if jacobian is None:
-            jacobian = ufl.derivative(residual, state)
-        self._residual, self._jacobian = compiled(residual), compiled(jacobian)
-        self.matrix: Any = fem_petsc.create_matrix(self._jacobian)
+        self.comm: Any = state.function_space.mesh.comm
+        self._residuals = [compiled(form) for form in residual]
+        self._tangents = [compiled(ufl.derivative(form, state)) for form in residual]
+        self.matrix: Any = fem_petsc.create_matrix(self._tangents[0])
         self.matrix.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
-        self.vector: Any = fem_petsc.create_vector(state.function_space)
-        self.unknowns: Any = self.vector.duplicate()
+        self.renew()
         layout = state.function_space.dofmap
         self._owned = layout.index_map.size_local * layout.index_map_bs
+
+    def renew(self) -> None:
+        """Make the vectors anew: those of a solve that PETSc broke off stay locked."""
+        self.vector: Any = fem_petsc.create_vector(self.state.function_space)
+        self.unknowns: Any = self.vector.duplicate()
 
     def values(self) -> Float:
         """Return a copy of the unknowns that this rank owns."""
@@ -140,11 +137,11 @@ class NonlinearSystem:
         self._take(x)
         with out.localForm() as local:
             local.set(0.0)
-        fem_petsc.assemble_vector(out, self._residual)
-        if self._gap() > 0.0:
-            fem_petsc.apply_lifting(
-                out, [self._jacobian], bcs=[self.conditions], x0=[x], alpha=-1.0
-            )
+        lift = self._gap() > 0.0
+        for form, tangent in zip(self._residuals, self._tangents, strict=True):
+            fem_petsc.assemble_vector(out, form)
+            if lift:
+                fem_petsc.apply_lifting(out, [tangent], bcs=[self.conditions], x0=[x], alpha=-1.0)
         out.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
         fem_petsc.set_bc(out, self.conditions, x0=x, alpha=-1.0)
 
@@ -152,7 +149,10 @@ class NonlinearSystem:
         """Assemble the tangent at `x`."""
         self._take(x)
         matrix.zeroEntries()
-        fem_petsc.assemble_matrix(matrix, self._jacobian, self.conditions)
+        # The last form writes the ones on the diagonal of prescribed unknowns.
+        for k, form in reversed(list(enumerate(self._tangents))):
+            fem_petsc.assemble_matrix(matrix, form, self.conditions, diag=float(k == 0))
+            matrix.assemble(PETSc.Mat.AssemblyType.FLUSH)
         matrix.assemble()
 
     def _take(self, x: Any) -> None:
@@ -196,21 +196,26 @@ class NewtonSolver:
         fields: Mapping[str, Any] | None = None,
     ) -> None:
         self.system, self.profile = system, profile
-        self._name = f"heart_newton_{next(_prefix)}_"
+        self._near_nullspace, self._fields = near_nullspace, dict(fields or {})
         self._options: Any = PETSc.Options()
-        for key, value in profile.petsc.items():
-            self._options[self._name + key] = value
         self._checked = False
+        self._build()
+
+    def _build(self) -> None:
+        system, keys = self.system, self.profile.petsc
+        self._name = f"heart_newton_{next(_prefix)}_"
+        for key, value in keys.items():
+            self._options.setValue(self._name + key, value)
         self._snes: Any = PETSc.SNES().create(system.comm)
         self._snes.setOptionsPrefix(self._name)
         self._snes.setFunction(lambda _snes, x, out: system.residual(x, out), system.vector)
         self._snes.setJacobian(
             lambda _snes, x, matrix, _pc: system.tangent(x, matrix), system.matrix
         )
-        if near_nullspace is not None:
-            system.matrix.setNearNullSpace(near_nullspace)
-        if fields:
-            self._snes.getKSP().getPC().setFieldSplitIS(*fields.items())
+        if self._near_nullspace is not None:
+            system.matrix.setNearNullSpace(self._near_nullspace)
+        if self._fields:
+            self._snes.getKSP().getPC().setFieldSplitIS(*self._fields.items())
         self._snes.setFromOptions()
         self._snes.setConvergenceHistory()
 
@@ -235,8 +240,7 @@ class NewtonSolver:
         try:
             self._snes.solve(None, unknowns)
         except PETSc.Error as error:
-            self._check_options()
-            raise self._translated(error) from error
+            raise self._renewed(error) from error
         self._check_options()
         self.system.set_values(unknowns.array_r)
         norms, _ = self._snes.getConvergenceHistory()
@@ -274,13 +278,23 @@ class NewtonSolver:
             return NonFiniteError(text, fix="take smaller steps")
         return NonlinearSolveError(text, fix="take smaller steps")
 
-    def _translated(self, error: Any) -> HeartError:
+    def _renewed(self, error: Any) -> BaseException:
+        """Start afresh after PETSc broke off, and return what to raise."""
+        if error.ierr not in (OUT_OF_MEMORY, EXTERNAL_LIBRARY):
+            return error  # type: ignore[no-any-return]
+        self._snes.destroy()
+        self.system.renew()
+        self._build()
         if error.ierr == OUT_OF_MEMORY:
             return OutOfMemoryError(
                 f"profile {self.profile.name} ran out of memory",
                 fix="use an iterative profile, more ranks or a coarser mesh",
             )
-        return LinearSolveError(f"PETSc failed with profile {self.profile.name}: {error}")
+        last = str(error).strip().splitlines()[-1]
+        return LinearSolveError(
+            f"factorisation with profile {self.profile.name} failed: {last}",
+            fix="check mesh quality and boundary conditions",
+        )
 
     def _check_options(self) -> None:
         """Refuse a profile with options that PETSc has not looked at in a whole solve."""

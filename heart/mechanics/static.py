@@ -1,0 +1,297 @@
+"""Equilibrium of the muscle under loads: residual from the energy, solved by Newton's method.
+
+The residual is the derivative of the potential (energy of the model, springs), and the virtual
+work of follower pressures, −p J F⁻ᵀN per reference area; the tangent is its derivative in turn,
+both by UFL. All loads are scaled by one fraction, so that a step controller can walk to the full
+load; everything is compiled and allocated once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import basix
+import numpy as np
+import ufl
+from dolfinx import fem
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from heart.core.errors import ParameterError
+from heart.mechanics.axes import Axes
+from heart.mechanics.compressibility import Incompressible
+from heart.mechanics.kinematics import Expression, deformation_gradient, right_cauchy_green
+from heart.mechanics.loads import Direction, Fixed, FollowerPressure, Load, Robin
+from heart.mechanics.model import MechanicsModel
+from heart.mechanics.rigid import near_nullspace, require_held
+from heart.mechanics.space import FACETS, Element, MechanicsSpace
+from heart.numerics.newton import NewtonSolver, NonlinearOutcome, NonlinearSystem
+from heart.numerics.profiles import Profile
+from heart.numerics.step_controller import Worst
+
+Float = NDArray[np.float64]
+
+STABILISATION = 1.0
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A constant of the model that grows with the load: active tension, for one."""
+
+    constant: Any
+    value: float
+
+
+class StaticProblem:
+    """Static equilibrium of a model on a space under loads.
+
+    Parameters
+    ----------
+    model
+        Its compressibility has to fit the elements of the space.
+    space
+        Elements and mesh.
+    axes
+        Fibre, sheet, normal.
+    loads
+        Pressures and what holds the body; all six rigid motions have to be held.
+    ramps
+        Constants that are scaled with the loads.
+
+    Attributes
+    ----------
+    state
+        The unknowns as one function.
+    u, p
+        Displacement and pressure (None without) as UFL expressions of `state`.
+
+    Raises
+    ------
+    ParameterError
+        A rigid motion is free, or model and elements do not fit.
+    """
+
+    def __init__(
+        self,
+        model: MechanicsModel,
+        space: MechanicsSpace,
+        axes: Axes,
+        loads: Sequence[Load],
+        ramps: Sequence[Ramp] = (),
+    ) -> None:
+        _check_elements(model, space)
+        require_held(space, loads)
+        self.model, self.space, self.axes = with_constants(model, space.mesh), space, axes
+        self.loads, self.ramps = tuple(loads), tuple(ramps)
+        self.state: Any = fem.Function(space.space, name="state")
+        self.u, self.p = space.split(self.state)
+        self._pressures: list[tuple[Any, float]] = []
+        self._prescribed: list[tuple[Any, Float]] = []
+        residual = self._residual()
+        conditions = [
+            condition
+            for load in self.loads
+            if isinstance(load, Fixed)
+            for condition in self._conditions(load)
+        ]
+        self.system = NonlinearSystem(residual, self.state, conditions)
+        self._solvers: dict[str, NewtonSolver] = {}
+        self._gradient = fem.Expression(
+            deformation_gradient(self.u), _sample(space), comm=space.comm
+        )
+        local = space.mesh.topology.index_map(3).size_local
+        self._cells = np.arange(local, dtype=np.int32)
+        self._size = space.size()
+        self._moving = _moving(space)
+        self.apply(1.0)
+
+    def _residual(self) -> list[Any]:
+        """Return the forms of the law and of the loads, each with the space's quadrature degree."""
+        space, u = self.space, self.u
+        test = ufl.TestFunction(space.space)
+        v, _ = space.split(test)
+        C = right_cauchy_green(deformation_gradient(u))
+        potential = self.model.energy(C, self.axes, self.p)
+        if space.element is Element.P1_P1_STABILISED:
+            potential -= self._stabilisation()
+        forms = [ufl.derivative(potential * space.volume, self.state, test)]
+        normal = ufl.FacetNormal(space.mesh)
+        for load in self.loads:
+            match load:
+                case Robin():
+                    pull = ufl.inner(u, normal) * normal
+                    if load.direction is Direction.FULL:
+                        pull = u
+                    work = load.stiffness * ufl.inner(pull, v)
+                case FollowerPressure():
+                    F, pressure = deformation_gradient(u), fem.Constant(space.mesh, 0.0)
+                    self._pressures.append((pressure, load.value))
+                    work = pressure * ufl.inner(ufl.det(F) * ufl.inv(F).T * normal, v)
+                case Fixed():
+                    continue
+            forms.append(work * space.surface(load.boundary))
+        return forms
+
+    def _stabilisation(self) -> Expression:
+        """Return α/2µ times the variance of the pressure in a cell [Dohrmann2004].
+
+        For a linear pressure that is ∇p·M∇p with M the second moment of the cell about its centre.
+        """
+        jacobian = ufl.Jacobian(self.space.mesh)
+        moment = (4.0 * np.eye(3) - np.ones((3, 3))) / 80.0
+        spread = jacobian * ufl.as_matrix(moment.tolist()) * jacobian.T
+        slope = ufl.grad(self.p)
+        return 0.5 * STABILISATION / self._shear_modulus() * ufl.inner(slope, spread * slope)
+
+    def _shear_modulus(self) -> Expression:
+        """Return the largest of the law's stiffness parameters, the scale of the stabilisation."""
+        law = self.model.material
+        known = [
+            float(getattr(law, name).value)
+            for name, parameter in law.PARAMETERS.items()
+            if parameter.unit == "kPa" and isinstance(getattr(law, name), fem.Constant)
+        ]
+        if not known:
+            raise ParameterError(
+                "stabilised elements need a law with at least one uniform stiffness",
+                fix="use P2-P1 elements",
+            )
+        return max(known)
+
+    def _conditions(self, load: Fixed) -> list[Any]:
+        """Return one Dirichlet condition per component, whose values can be scaled."""
+        found, displacement = [], self.space.displacement
+        self.space.surface(load.boundary)
+        facets = self.space.facets.find(int(load.boundary))
+        for axis in load.components:
+            component = displacement.sub(axis)
+            collapsed, _ = component.collapse()
+            values = fem.Function(collapsed)
+            dofs = fem.locate_dofs_topological((component, collapsed), FACETS, facets)
+            if load.displacement is not None:
+                places = collapsed.tabulate_dof_coordinates()
+                target = np.asarray(load.displacement(places), np.float64)[:, axis]
+                self._prescribed.append((values, target))
+            found.append(fem.dirichletbc(values, dofs, component))
+        return found
+
+    def apply(self, fraction: float) -> None:
+        """Set all loads, prescribed displacements and ramps to `fraction` of their full value."""
+        for constant, value in self._pressures:
+            constant.value = fraction * value
+        for values, target in self._prescribed:
+            values.x.array[:] = fraction * target
+        for ramp in self.ramps:
+            ramp.constant.value = fraction * ramp.value
+
+    def solve(self, profile: Profile) -> NonlinearOutcome:
+        """Solve at the present loads, starting from the present state. Collective.
+
+        Raises
+        ------
+        NonlinearSolveError, LinearSolveError, NonFiniteError, OutOfMemoryError
+            As `NewtonSolver.solve`.
+        """
+        if profile.name not in self._solvers:
+            self._solvers[profile.name] = self._solver(profile)
+        return self._solvers[profile.name].solve()
+
+    def _solver(self, profile: Profile) -> NewtonSolver:
+        if not self.space.mixed:
+            return NewtonSolver(self.system, profile, near_nullspace=near_nullspace(self.space))
+        fields = None
+        if profile.petsc.get("pc_type") == "fieldsplit":
+            fields = {name: self._rows(axis) for axis, name in enumerate(("u", "p"))}
+        return NewtonSolver(self.system, profile, fields=fields)
+
+    def _rows(self, which: int) -> Any:
+        """Return the global rows of displacement (0) or pressure (1) that this rank owns."""
+        _, dofs = self.space.space.sub(which).collapse()
+        layout = self.space.space.dofmap.index_map
+        local = np.unique(np.asarray(dofs, np.int64))
+        rows = local[local < layout.size_local] + layout.local_range[0]
+        return PETSc.IS().createGeneral(rows.astype(PETSc.IntType), comm=self.space.comm)
+
+    def values(self) -> Float:
+        """Return a copy of this rank's unknowns."""
+        return self.system.values()
+
+    def set_values(self, values: Float) -> None:
+        """Put unknowns back."""
+        self.system.set_values(values)
+
+    def worst(self) -> Worst:
+        """Return the smallest volume ratio over sampled points of all cells. Collective."""
+        gradients = self._gradient.eval(self.space.mesh, self._cells).reshape(-1, 3, 3)
+        ratios = np.linalg.det(gradients).reshape(len(self._cells), -1).min(axis=1)
+        finite = bool(np.isfinite(ratios).all())
+        ratio, place, cell = np.inf, (0.0, 0.0, 0.0), -1
+        if len(ratios):
+            at = int(np.argmin(np.nan_to_num(ratios, nan=-np.inf)))
+            nodes = self.space.mesh.geometry.dofmaps[0][at]
+            centre = self.space.mesh.geometry.x[nodes].mean(axis=0)
+            cell = int(self.space.mesh.topology.original_cell_index[at])
+            ratio, place = float(ratios[at]), (float(centre[0]), float(centre[1]), float(centre[2]))
+        everyone = self.space.comm.allgather((finite, ratio, cell, place))
+        found = min(everyone, key=lambda one: (one[0], one[1]))
+        return Worst(ratio=found[1] if found[0] else float("nan"), cell=found[2], place=found[3])
+
+    def jump(self, before: Float) -> float:
+        """Return the largest change of a displacement since `before`, over the body's size."""
+        change = np.abs(self.values() - before)[self._moving]
+        largest = self.space.comm.allgather(float(np.max(change, initial=0.0)))
+        return max(largest) / self._size
+
+    def displacement(self) -> Any:
+        """Return the displacement as a function of its own space."""
+        if not self.space.mixed:
+            return self.state
+        return self.state.sub(0).collapse()
+
+    def pressure(self) -> Any:
+        """Return the pressure as a function of its own space; None without pressure unknown."""
+        return self.state.sub(1).collapse() if self.space.mixed else None
+
+
+def with_constants(model: MechanicsModel, mesh: Any) -> MechanicsModel:
+    """Return the model with constants in place of the numbers of its law.
+
+    Numbers are compiled into the code; constants are not, so that one compiled law serves all its
+    parameters, and a fit can change them.
+    """
+    law: Any = model.material
+    numbers = {
+        name: fem.Constant(mesh, float(getattr(law, name)))
+        for name in law.PARAMETERS
+        if isinstance(getattr(law, name), int | float)
+    }
+    return replace(model, material=replace(law, **numbers))
+
+
+def _check_elements(model: MechanicsModel, space: MechanicsSpace) -> None:
+    incompressible = isinstance(model.compressibility, Incompressible)
+    if incompressible != space.mixed:
+        wanted = "P2_P1 or P1_P1_STABILISED" if incompressible else "P2 or P1"
+        raise ParameterError(
+            f"elements {space.element.name} with {type(model.compressibility).__name__} volume",
+            expected=wanted,
+        )
+    if space.element is Element.P1_P1_STABILISED and space.mesh.basix_cell().name != "tetrahedron":
+        raise ParameterError("stabilised elements on cells that are not tetrahedra")
+
+
+def _moving(space: MechanicsSpace) -> Any:
+    """Return which of this rank's unknowns are displacements."""
+    if not space.mixed:
+        return slice(None)
+    _, dofs = space.space.sub(0).collapse()
+    layout, local = space.space.dofmap, np.asarray(dofs)
+    return local[local < layout.index_map.size_local * layout.index_map_bs]
+
+
+def _sample(space: MechanicsSpace) -> Float:
+    """Return the reference points where the volume ratio is watched: vertices and centre."""
+    corners = np.asarray(basix.geometry(space.mesh.basix_cell()), np.float64)
+    return np.vstack([corners, corners.mean(axis=0)])
