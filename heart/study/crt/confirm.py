@@ -102,17 +102,17 @@ def confirm(
     beats = [_own(found), *(_paced(found, row) for row in leads)]
     rows = []
     total = sum(float(_latest(beat.screen)) for beat in beats)
-    problems = [tissue.problem(beat.state, beat.nodes, beat.times) for beat in beats[:1]]
+    # The first is made, and its conductivities tuned, before the step that is timed.
+    first = tissue.problem(beats[0].state, beats[0].nodes, beats[0].times)
     with watch.step(f"Confirming by {section.engine.value}", total) as step:
         for number, beat in enumerate(beats):
-            problem = problems.pop() if problems else None
-            if problem is None:
-                problem = tissue.problem(beat.state, beat.nodes, beat.times)
+            problem = tissue.problem(beat.state, beat.nodes, beat.times) if number else first
             begin = time.perf_counter()
             limit = section.duration or 2.0 * float(_latest(beat.screen)) + 50.0
+            recorder = ActivationRecorder(THRESHOLD)
             if not number:
-                _estimate(problem, total, len(beats), watch)
-            activation = _run(problem, limit, step, float(_latest(beat.screen)))
+                _estimate(problem, recorder, total, len(beats), watch)
+            activation = _run(problem, recorder, limit, step, float(_latest(beat.screen)))
             rows.append(_compared(found, beat, activation, time.perf_counter() - begin))
     return _confirmation(section, tissue, rows, time.perf_counter() - started)
 
@@ -173,11 +173,13 @@ def _beat(
     return Beat(label, rank, kind, vv_delay, screen, state, fires, first[fires])
 
 
-def _estimate(problem: Problem, total: float, count: int, watch: Telemetry) -> None:
+def _estimate(
+    problem: Problem, recorder: ActivationRecorder, total: float, count: int, watch: Telemetry
+) -> None:
     """Say how long it will take, from the first ms of tissue."""
-    problem.run(1.0)
+    problem.run(1.0, observers=(recorder,))
     begin = time.perf_counter()
-    problem.run(3.0)
+    problem.run(3.0, observers=(recorder,))
     rate = 0.5 * (time.perf_counter() - begin)
     watch.say(
         f"Confirming {count} beats, {total:.0f} ms in all, on {len(problem.space.points):,} nodes: "
@@ -185,9 +187,10 @@ def _estimate(problem: Problem, total: float, count: int, watch: Telemetry) -> N
     )
 
 
-def _run(problem: Problem, limit: float, step: Step, share: float) -> Float:
+def _run(
+    problem: Problem, recorder: ActivationRecorder, limit: float, step: Step, share: float
+) -> Float:
     """Return the activation (n,) in ms; runs until all is activated or the limit is reached."""
-    recorder = ActivationRecorder(THRESHOLD)
     conducts = np.isfinite(problem.gather(np.ones(len(problem.nodes))))
     told = 0.0
     arrival = np.full(len(conducts), np.nan)
