@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from heart.numerics import series
+from heart.numerics import fields, series
 from heart.report import ecg_paper, scene, theme
 from heart.report.panels import ColourBar, compose, render
 from heart.report.views import look, look_flat
@@ -24,6 +24,7 @@ from heart.study.electro.result import Branch, ElectroResult
 Float = NDArray[np.floating]
 
 HEART_VIEWS = ("AP", "Left lateral", "Left posterior")
+CUT = "Cut, from the front"
 FRAMES_SHOWN = 6
 BRANCHES_SHOWN = 3
 TRACES_SHOWN = 9
@@ -110,6 +111,7 @@ def draw_map(
     """Draw nodal maps (rows, one scale) from the views of the body to a PNG."""
     scale = Scale.of(title, np.concatenate(list(maps.values())), colours, band)
     seen = views(result)
+    cut = result.heart is not None
     rows = []
     for values in maps.values():
         surface = body(result, values)
@@ -123,9 +125,22 @@ def draw_map(
             point(plotter, surface.bounds)
 
         rows.append([render(partial(draw, point=point)) for point in seen.values()])
+        if cut:
+            half = _half(result, values)
+            rows[-1].append(render(partial(draw, point=partial(_look, "AP"), surface=half)))
     if len(seen) == 1:
         return compose(path, [[row[0] for row in rows]], columns=list(maps), bar=scale.bar)
-    return compose(path, rows, columns=list(seen), rows=list(maps), bar=scale.bar)
+    columns = [*seen, CUT] if cut else list(seen)
+    return compose(path, rows, columns=columns, rows=list(maps), bar=scale.bar)
+
+
+def _half(result: ElectroResult, values: Float) -> pv.PolyData:
+    """Return the posterior half of the wall, where the layers from inside to outside show."""
+    mesh = result.mesh
+    whole = fields.grid(mesh.points, mesh.cells, {"value": np.asarray(values, float)})
+    return whole.clip(normal=(0.0, 1.0, 0.0), origin=whole.center).extract_surface(
+        algorithm="dataset_surface"
+    )
 
 
 def draw_frames(path: Path, result: ElectroResult, run_dir: Path) -> Path | None:
@@ -175,6 +190,11 @@ def moments(branch: Branch) -> tuple[NDArray[np.integer], Float]:
     times = np.asarray(branch.frames, float)
     begin = branch.last_stimulus
     wanted = begin + (branch.ended - begin) * (np.arange(FRAMES_SHOWN) + 0.5) / FRAMES_SHOWN
+    last = branch.repolarisation[-1:]
+    if not branch.reentry and np.isfinite(last).any():
+        # One wave: half of the pictures while it comes to the outside, half while it goes.
+        came = np.nanquantile(branch.activation[-1], (0.4, 0.65, 0.9))
+        wanted = np.concatenate([came, np.nanquantile(last, (0.05, 0.3, 0.7))])
     steps = np.abs(times[None, :] - wanted[:, None]).argmin(axis=1)
     return steps, times[steps]
 
