@@ -64,6 +64,8 @@ class StaticProblem:
     ----------
     state
         The unknowns as one function.
+    forms
+        The residual, of the law and of each load.
     u, p
         Displacement and pressure (None without) as UFL expressions of `state`.
 
@@ -89,14 +91,14 @@ class StaticProblem:
         self.u, self.p = space.split(self.state)
         self._pressures: list[tuple[Any, float]] = []
         self._prescribed: list[tuple[Any, Float]] = []
-        residual = self._residual()
+        self.forms = tuple(self._residual())
         conditions = [
             condition
             for load in self.loads
             if isinstance(load, Fixed)
             for condition in self._conditions(load)
         ]
-        self.system = NonlinearSystem(residual, self.state, conditions)
+        self.system = NonlinearSystem(self.forms, self.state, conditions)
         self._solvers: dict[str, NewtonSolver] = {}
         self._gradient = fem.Expression(
             deformation_gradient(self.u), _sample(space), comm=space.comm
