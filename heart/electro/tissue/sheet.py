@@ -225,7 +225,7 @@ def _search(
 ) -> tuple[float, float]:
     """Return diffusivity and speed: a secant step on logarithms, as for the muscle."""
     value = 3.0 * muscle[0] * max(1.0, (wanted / 0.6) ** 2)
-    seen: list[tuple[float, float]] = []
+    speed, seen = math.nan, list[tuple[float, float]]()
     for _ in range(MOST):
         speed = surface_speed(cell, scheme, edge_length, value, muscle, wanted)
         if abs(speed / wanted - 1.0) <= TOLERANCE.value:

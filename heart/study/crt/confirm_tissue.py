@@ -161,8 +161,8 @@ class ConfirmTissue:
                     cell_model(self.section.cells), self._plain, self.edge, wanted, ground
                 )
             self.tuning[f"{name}_endocardium_{wanted:.3g}"] = reached
-            along = np.full(len(faces), along * scale)
-            result = with_sheet(result, mesh.points, mesh.cells, faces, along)
+            fast = np.full(len(faces), along * scale)
+            result = with_sheet(result, mesh.points, mesh.cells, faces, fast)
         return result
 
     @property
