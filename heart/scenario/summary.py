@@ -28,9 +28,14 @@ def summary(loaded: LoadedScenario[Scenario]) -> str:
 
 
 def _crt(asked: CrtScenario, case: str) -> str:
+    confirmed = (
+        f", first {asked.confirm.sites} confirmed by {asked.confirm.engine.value}"
+        if asked.confirm
+        else ""
+    )
     return (
         f"{asked.kind} of case {case}, {len(asked.candidates)} candidate generators, "
-        f"{asked.ensemble.members} members, {len(asked.pacing.vv_delays)} VV delays."
+        f"{asked.ensemble.members} members, {len(asked.pacing.vv_delays)} VV delays{confirmed}."
     )
 
 

@@ -157,8 +157,11 @@ class ConfirmTissue:
             if not len(faces) or wanted <= own.max():
                 continue
             with self.watch.step(f"Tuning the {name.upper()} endocardium"):
+                # The surface of a heart is meshed finer than its wall, and its own edges count.
+                sides = mesh.points[faces] - mesh.points[np.roll(faces, 1, axis=1)]
+                edge = float(np.linalg.norm(sides, axis=2).mean())
                 along, reached = tune_sheet(
-                    cell_model(self.section.cells), self._plain, self.edge, wanted, ground
+                    cell_model(self.section.cells), self._plain, edge, wanted, ground
                 )
             self.tuning[f"{name}_endocardium_{wanted:.3g}"] = reached
             fast = np.full(len(faces), along * scale)

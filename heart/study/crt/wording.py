@@ -47,6 +47,12 @@ def assumptions(scenario: CrtScenario, torso: str) -> tuple[str, ...]:
         )
     if scenario.scar:
         lines.append("The scar is synthetic.")
+    if scenario.confirm is not None:
+        lines.append(
+            "The confirming engine has one endocardium for all waves of a beat (that of the lead, "
+            "where it enters the conduction system), the same cells everywhere, and no Purkinje "
+            "tree; it tests the wave in the muscle and nothing else."
+        )
     registries: dict[str, dict[str, Parameter]] = {
         "conduction speed": velocity.PARAMETERS,
         "capture": capture.PARAMETERS,
