@@ -107,14 +107,14 @@ def near_nullspace(space: MechanicsSpace) -> Any:
     layout = space.space.dofmap
     places = space.space.tabulate_dof_coordinates()
     owned = layout.index_map.size_local
-    vectors = []
+    vectors, comm = [], space.mesh.comm
     for field in motions(places, places.mean(axis=0), space.size()):
         function.x.array[:] = field.ravel()
-        vector = PETSc.Vec().createMPI((owned * 3, None), bsize=3, comm=space.comm)
+        vector = PETSc.Vec().createMPI((owned * 3, None), bsize=3, comm=comm)
         vector.array[:] = function.x.array[: owned * 3]
         vectors.append(vector)
     _orthonormalise(vectors)
-    return PETSc.NullSpace().create(vectors=vectors, comm=space.comm)
+    return PETSc.NullSpace().create(vectors=vectors, comm=comm)
 
 
 def _orthonormalise(vectors: list[Any]) -> None:

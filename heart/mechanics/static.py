@@ -119,22 +119,21 @@ class StaticProblem:
         if space.element is Element.P1_P1_STABILISED:
             potential -= self._stabilisation()
         forms = [ufl.derivative(potential * space.volume, self.state, test)]
-        normal = ufl.FacetNormal(space.mesh)
-        for load in self.loads:
-            match load:
-                case Robin():
-                    pull = ufl.inner(u, normal) * normal
-                    if load.direction is Direction.FULL:
-                        pull = u
-                    work = load.stiffness * ufl.inner(pull, v)
-                case FollowerPressure():
-                    F, pressure = deformation_gradient(u), fem.Constant(space.mesh, 0.0)
-                    self._pressures.append((pressure, load.value))
-                    work = pressure * ufl.inner(ufl.det(F) * ufl.inv(F).T * normal, v)
-                case Fixed():
-                    continue
-            forms.append(work * space.surface(load.boundary))
-        return forms
+        return forms + [
+            self._work(load, v) * space.surface(load.boundary)
+            for load in self.loads
+            if not isinstance(load, Fixed)
+        ]
+
+    def _work(self, load: Robin | FollowerPressure, v: Expression) -> Expression:
+        """Return the virtual work of springs or a pressure per reference area."""
+        normal, u = ufl.FacetNormal(self.space.mesh), self.u
+        if isinstance(load, Robin):
+            full = load.direction is Direction.FULL
+            return load.stiffness * ufl.inner(u if full else ufl.inner(u, normal) * normal, v)
+        F, pressure = deformation_gradient(u), fem.Constant(self.space.mesh, 0.0)
+        self._pressures.append((pressure, load.value))
+        return pressure * ufl.inner(ufl.det(F) * ufl.inv(F).T * normal, v)
 
     def _stabilisation(self) -> Expression:
         """Return α/2µ times the variance of the pressure in a cell [Dohrmann2004].
@@ -214,7 +213,7 @@ class StaticProblem:
         layout = self.space.space.dofmap.index_map
         local = np.unique(np.asarray(dofs, np.int64))
         rows = local[local < layout.size_local] + layout.local_range[0]
-        return PETSc.IS().createGeneral(rows.astype(PETSc.IntType), comm=self.space.comm)
+        return PETSc.IS().createGeneral(rows.astype(PETSc.IntType), comm=self.space.mesh.comm)
 
     def values(self) -> Float:
         """Return a copy of this rank's unknowns."""

@@ -278,10 +278,10 @@ class NewtonSolver:
             return NonFiniteError(text, fix="take smaller steps")
         return NonlinearSolveError(text, fix="take smaller steps")
 
-    def _renewed(self, error: Any) -> BaseException:
+    def _renewed(self, error: Any) -> Any:
         """Start afresh after PETSc broke off, and return what to raise."""
         if error.ierr not in (OUT_OF_MEMORY, EXTERNAL_LIBRARY):
-            return error  # type: ignore[no-any-return]
+            return error
         self._snes.destroy()
         self.system.renew()
         self._build()

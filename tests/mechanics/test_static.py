@@ -69,6 +69,16 @@ def test_cube_under_suction_follows_the_closed_form(pulled: tuple[int, ...], pow
     np.testing.assert_allclose(corner(one), expected, rtol=1e-8)
 
 
+def test_the_stabilised_tier_keeps_constant_pressure() -> None:
+    """P1–P1: the stabilisation acts on the slope of the pressure only, so this case is exact."""
+    stress = MU * (1.2**2 - 1.0 / 1.2)
+    space = cube(Element.P1_P1_STABILISED, 2)
+    loads = [*ROLLERS, FollowerPressure(2, -stress)]
+    one = StaticProblem(MechanicsModel(NeoHookean(MU)), space, AXES, loads)
+    StepController(one, LADDER, Policy(first=0.5)).run()
+    np.testing.assert_allclose(corner(one), [0.2, 1.2**-0.5 - 1, 1.2**-0.5 - 1], rtol=1e-8)
+
+
 def test_patch_of_simple_shear() -> None:
     """Prescribed on all sides, the inside follows exactly: constant strain is represented."""
     shear = np.array([[0.0, 0.3, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])

@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from heart.anatomy import idealised
 from heart.anatomy.curved import second_order
 from heart.mechanics.axes import Axes
-from heart.mechanics.loads import FollowerPressure, sliding
+from heart.mechanics.loads import FollowerPressure, Load, sliding
 from heart.mechanics.materials.guccione import Guccione
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.space import MechanicsSpace, tetrahedral
@@ -80,7 +80,7 @@ def solve(layers: int, around: int) -> tuple[float, float]:
     space = MechanicsSpace(mesh, marks, quadrature_degree=5)
     axes = Axes(*(ufl.as_vector(row) for row in np.eye(3).tolist()))
     law = Guccione(SCALE, EXPONENT, EXPONENT, EXPONENT)
-    loads = [
+    loads: list[Load] = [
         sliding(PLANE_Y, 1), sliding(PLANE_X, 0), sliding(FLOOR, 2), sliding(ROOF, 2),
         FollowerPressure(CAVITY, PRESSURE),
     ]  # fmt: skip
