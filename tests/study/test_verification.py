@@ -24,7 +24,8 @@ from heart.study.verification.shapes import ball, box
 NAMES = (
     "eikonal", "fibres", "ecg_sphere", "example_mesh", "example_physiology", "demo",
     "mesh_ranking",
-    "manufactured_ep", "niederer2011", "single_cells",
+    "manufactured_ep", "niederer2011", "single_cells", "electro_agreement",
+    "material_points", "land2015",
 )  # fmt: skip
 
 

@@ -41,10 +41,10 @@ from heart.study.verification.nominal import example
 
 Float = NDArray[np.float64]
 
-EDGE = 1.5
+EDGE = 1.0
 CELL = "tt2006_epi"
 CONDUCTIVITIES = "niederer2011"
-SCHEME, STEP = "lumped", 0.05
+SCHEME, STEP = "accurate", 0.05
 # A patch that a coarse monodomain mesh can carry a wave away from.
 PATCH = 5.0
 THRESHOLD = -40.0
@@ -148,8 +148,15 @@ def compared(setting: Setting, telemetry: Telemetry) -> list[Check]:
                 float(np.nanmedian((one - other)[reached])), "ms", SOURCE,
             ),
         ]  # fmt: skip
+    slope, begin = np.polyfit(eikonal[reached], monodomain[reached], 1)
+    scaled = np.abs((monodomain - begin) / slope - eikonal)[reached]
     return [
         *checks,
+        shown("monodomain over eikonal, slope", float(slope), "1", SOURCE),
+        shown(
+            f"monodomain, eikonal, slope taken out: share of nodes within {WITHIN:g} ms",
+            float((scaled <= WITHIN).mean()), "1", SOURCE,
+        ),
         shown("processor time of a beat of 1 s", wall, "s", SOURCE),
         shown("per node and ms of the beat", 1e9 * wall / BEAT / len(eikonal), "ns", SOURCE),
         between(
@@ -227,12 +234,14 @@ def _monodomain(setting: Setting, end: float, telemetry: Telemetry) -> Float:
 BENCHMARK = Benchmark(
     "electro_agreement",
     "Eikonal, reaction-eikonal and monodomain on the example heart",
-    180.0,
+    900.0,
     run,
     (
-        "Example heart with edges of 1.5 mm, LBBB, without the fast endocardium; ten Tusscher-"
-        "Panfilov 2006 everywhere. Conductivities of the monodomain are tuned on a strand of the "
-        "same mesh size to the speeds of the eikonal problem.",
+        "Example heart with surface edges of 1 mm, LBBB, without the fast endocardium; ten "
+        "Tusscher–Panfilov 2006 everywhere. Conductivities of the monodomain are tuned on a strand "
+        "of the same mean edge to the speeds of the eikonal problem.",
+        "Waves that bend are slower in the monodomain model and not in the eikonal equation, and "
+        "strands tune along three axes only: what is left is what the two engines differ by.",
         "The time of a beat is that of the machine that wrote this page, one process.",
     ),
 )
