@@ -66,9 +66,7 @@ def problem() -> bench.TimeProblem:
 
 def test_forced_mode_on_degree_two() -> None:
     """The closed form holds to round-off on the mesh's own eigenvector."""
-    found, errors = bench.time_order(
-        bench.TIGHT, bench.TimeProblem(linear=True, degree=2), (8, 16)
-    )
+    found, errors = bench.time_order(bench.TIGHT, bench.TimeProblem(linear=True, degree=2), (8, 16))
     assert 1.85 < found < 2.5, errors
 
 
