@@ -83,12 +83,4 @@ def sliding(boundary: int, axis: int) -> Fixed:
     return Fixed(boundary, (axis,))
 
 
-@dataclass(frozen=True)
-class CavityVolume:
-    """Volume in mm³ that the cavity behind a boundary must have; its pressure is unknown."""
-
-    boundary: int
-    volume: float
-
-
 Load = FollowerPressure | Robin | Fixed

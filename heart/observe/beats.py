@@ -211,19 +211,3 @@ class Beats:
             return np.full(self.activation.shape[1], np.inf)
         times = self.activation[row]
         return np.where(np.isfinite(times), times, np.inf)
-
-
-@dataclass(frozen=True)
-class Restitution:
-    """Pairs measured in tissue: diastolic interval, duration that followed, and its node."""
-
-    diastolic_interval: Float
-    duration: Float
-    node: NDArray[np.integer]
-
-
-def restitution(beats: Beats) -> Restitution:
-    """Return all pairs of a diastolic interval with the action potential that followed it."""
-    interval, duration = beats.diastolic_interval, beats.duration[1:]
-    row, node = np.nonzero(np.isfinite(interval) & np.isfinite(duration))
-    return Restitution(interval[row, node], duration[row, node], node)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from heart.numerics import tetrahedra
 from heart.study.bench import machine
-from heart.study.bench.grid import grid
 from heart.study.bench.registry import REGISTRY
 from heart.study.bench.row import COLUMNS, Order, Row, table
 
@@ -40,14 +36,6 @@ def test_bandwidth_is_measured() -> None:
     assert 0.5 < facts.bandwidth < 2000.0
     assert facts.bandwidth_all >= facts.bandwidth
     assert str(facts.cores) in facts.line()
-
-
-def test_grid_fills_the_box() -> None:
-    """Ours and the peer must solve on the same body."""
-    points, cells = grid((2.0, 1.0, 1.0), 0.5)
-    volumes = tetrahedra.volumes(points, cells)
-    assert (volumes > 0).all()
-    np.testing.assert_allclose(volumes.sum(), 2.0)
 
 
 def test_workloads_are_named_and_the_ionic_one_states_errors() -> None:

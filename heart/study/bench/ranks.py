@@ -22,8 +22,8 @@ import json, sys, time
 import numpy as np
 from mpi4py import MPI
 from heart.electro.tissue.scheme import load
-from heart.study.bench.slab import problem
-slab = problem(float(sys.argv[1]), load("accurate"), MPI.COMM_WORLD)
+from heart.study.verification.niederer2011 import cube, problem
+slab = problem(cube(float(sys.argv[1])), load("accurate"))
 slab.run(2.0)
 best = np.inf
 for _ in range(int(sys.argv[2])):

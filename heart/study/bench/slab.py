@@ -15,42 +15,21 @@ import numpy as np
 from mpi4py import MPI
 
 from heart.core.progress import Telemetry
-from heart.electro.ionic.population import CellLayout
-from heart.electro.ionic.registry import cell_model
 from heart.electro.tissue.conductivity import REGISTRY as SETS
 from heart.electro.tissue.conductivity import tensors
-from heart.electro.tissue.model import MonodomainModel
-from heart.electro.tissue.monodomain import Monodomain
 from heart.electro.tissue.observer import ActivationRecorder
 from heart.electro.tissue.operators import assemble
-from heart.electro.tissue.scheme import Scheme, load
+from heart.electro.tissue.scheme import load
 from heart.electro.tissue.space import TissueSpace
 from heart.electro.tissue.stepping import DiffusionStep
-from heart.electro.tissue.stimulus import TissueStimulus
 from heart.study.bench.clock import best_and_median, walls
-from heart.study.bench.grid import grid
 from heart.study.bench.peer import BEAT
 from heart.study.bench.row import Order, Row, Workload
+from heart.study.verification.niederer2011 import SIZE, cube, grid, problem
 
-SIZE = (20.0, 7.0, 3.0)
 STEP = 0.05
 SCHEMES = ("accurate", "explicit")
 FAR = np.array(SIZE)
-STIMULUS = 50.0 / (140.0 * 0.01)
-"""50 000 uA/cm³ over χ C_m, in mV/ms."""
-
-
-def problem(spacing: float, scheme: Scheme, comm: MPI.Intracomm = MPI.COMM_SELF) -> Monodomain:
-    """Return the slab on a grid of `spacing` mm."""
-    points, cells = grid(SIZE, spacing)
-    space = TissueSpace(points, cells, comm=comm)
-    axes = np.tile(np.eye(3), (len(cells), 1, 1))
-    model = MonodomainModel(
-        CellLayout((cell_model("tt2006_epi"),), np.zeros(len(points), np.int64), {}),
-        tensors(axes, SETS["niederer2011"].conductivities),
-    )
-    corner = np.flatnonzero((points <= 1.5 + 1e-9).all(axis=1))
-    return Monodomain(space, model, scheme, (TissueStimulus(corner, 0.0, 2.0, STIMULUS),))
 
 
 def run(order: Order, telemetry: Telemetry) -> list[Row]:
@@ -60,7 +39,7 @@ def run(order: Order, telemetry: Telemetry) -> list[Row]:
 
 def _diffusion(order: Order, telemetry: Telemetry) -> list[Row]:
     spacing = 0.1 if order.full else 0.2
-    points, cells = grid(SIZE, spacing)
+    points, cells = grid(SIZE, cube(spacing))
     space = TissueSpace(points, cells, comm=MPI.COMM_SELF)
     axes = np.tile(np.eye(3), (len(cells), 1, 1))
     sigma = tensors(axes, SETS["niederer2011"].conductivities) / 1.4
@@ -112,7 +91,7 @@ def _steps(order: Order, telemetry: Telemetry) -> list[Row]:
     for name in SCHEMES:
         scheme = replace(load(name), dt=STEP)
         with telemetry.step(f"Slab, {spacing:g} mm, {name}"):
-            slab = problem(spacing, scheme)
+            slab = problem(cube(spacing), scheme)
             first = ActivationRecorder()
             steps = 20
             seconds = []
