@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from heart.core.errors import ParameterError
+from heart.mechanics import balance
 from heart.mechanics.axes import Axes
 from heart.mechanics.compressibility import Incompressible
-from heart.mechanics.kinematics import Expression, deformation_gradient, right_cauchy_green
-from heart.mechanics.loads import Direction, Fixed, FollowerPressure, Load, Robin
+from heart.mechanics.kinematics import deformation_gradient
+from heart.mechanics.loads import Fixed, FollowerPressure, Load, Robin
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.rigid import near_nullspace, require_held
 from heart.mechanics.space import FACETS, Element, MechanicsSpace
@@ -32,8 +33,6 @@ from heart.numerics.profiles import Profile
 from heart.numerics.step_controller import Worst
 
 Float = NDArray[np.float64]
-
-STABILISATION = 1.0
 
 
 @dataclass(frozen=True)
@@ -114,52 +113,19 @@ class StaticProblem:
         space, u = self.space, self.u
         test = ufl.TestFunction(space.space)
         v, _ = space.split(test)
-        C = right_cauchy_green(deformation_gradient(u))
-        potential = self.model.energy(C, self.axes, self.p)
-        if space.element is Element.P1_P1_STABILISED:
-            potential -= self._stabilisation()
-        forms = [ufl.derivative(potential * space.volume, self.state, test)]
-        return forms + [
-            self._work(load, v) * space.surface(load.boundary)
-            for load in self.loads
-            if not isinstance(load, Fixed)
-        ]
-
-    def _work(self, load: Robin | FollowerPressure, v: Expression) -> Expression:
-        """Return the virtual work of springs or a pressure per reference area."""
-        normal, u = ufl.FacetNormal(self.space.mesh), self.u
-        if isinstance(load, Robin):
-            full = load.direction is Direction.FULL
-            return load.stiffness * ufl.inner(u if full else ufl.inner(u, normal) * normal, v)
-        F, pressure = deformation_gradient(u), fem.Constant(self.space.mesh, 0.0)
-        self._pressures.append((pressure, load.value))
-        return pressure * ufl.inner(ufl.det(F) * ufl.inv(F).T * normal, v)
-
-    def _stabilisation(self) -> Expression:
-        """Return α/2µ times the variance of the pressure in a cell [Dohrmann2004].
-
-        For a linear pressure that is ∇p·M∇p with M the second moment of the cell about its centre.
-        """
-        jacobian = ufl.Jacobian(self.space.mesh)
-        moment = (4.0 * np.eye(3) - np.ones((3, 3))) / 80.0
-        spread = jacobian * ufl.as_matrix(moment.tolist()) * jacobian.T
-        slope = ufl.grad(self.p)
-        return 0.5 * STABILISATION / self._shear_modulus() * ufl.inner(slope, spread * slope)
-
-    def _shear_modulus(self) -> Expression:
-        """Return the largest of the law's stiffness parameters, the scale of the stabilisation."""
-        law = self.model.material
-        known = [
-            float(getattr(law, name).value)
-            for name, parameter in law.PARAMETERS.items()
-            if parameter.unit == "kPa" and isinstance(getattr(law, name), fem.Constant)
-        ]
-        if not known:
-            raise ParameterError(
-                "stabilised elements need a law with at least one uniform stiffness",
-                fix="use P2-P1 elements",
-            )
-        return max(known)
+        energy = balance.potential(self.model, space, self.axes, u, self.p)
+        forms = [ufl.derivative(energy * space.volume, self.state, test)]
+        for load in self.loads:
+            match load:
+                case FollowerPressure():
+                    pressure = fem.Constant(space.mesh, 0.0)
+                    self._pressures.append((pressure, load.value))
+                    forms.append(balance.pressure_work(pressure, space, load, u, v))
+                case Robin():
+                    forms.append(balance.spring_work(load, space, u, v))
+                case Fixed():
+                    pass
+        return forms
 
     def _conditions(self, load: Fixed) -> list[Any]:
         """Return one Dirichlet condition per component, whose values can be scaled."""

@@ -1,0 +1,109 @@
+"""The balance of momentum in weak form, term by term; the problems add the terms they need.
+
+Inner virtual work is the derivative of the model's potential. Follower pressures do −p J F⁻ᵀN per
+reference area, springs and dampers act on the reference surface. Every term has the quadrature
+degree of its space. Tangents are the derivatives of these forms by the state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import ufl
+from dolfinx import fem
+
+from heart.core.errors import ParameterError
+from heart.mechanics.axes import Axes
+from heart.mechanics.kinematics import Expression, deformation_gradient, right_cauchy_green
+from heart.mechanics.loads import Direction, FollowerPressure, Robin
+from heart.mechanics.model import MechanicsModel
+from heart.mechanics.space import Element, MechanicsSpace
+
+STABILISATION = 1.0
+
+
+def potential(
+    model: MechanicsModel,
+    space: MechanicsSpace,
+    axes: Axes,
+    u: Expression,
+    p: Expression | None,
+) -> Expression:
+    """Return the potential per reference volume in kPa, with the stabilisation of equal orders.
+
+    Parameters
+    ----------
+    model, space, axes
+        The law and where it acts.
+    u, p
+        Displacement and pressure (None without) as UFL expressions.
+    """
+    energy = model.energy(right_cauchy_green(deformation_gradient(u)), axes, p)
+    if space.element is Element.P1_P1_STABILISED:
+        energy -= stabilisation(model, space, p)
+    return energy
+
+
+def pressure_work(
+    pressure: Expression,
+    space: MechanicsSpace,
+    load: FollowerPressure,
+    u: Expression,
+    v: Expression,
+) -> Any:
+    """Return p ∫ J F⁻ᵀN · v over the boundary of `load`, `pressure` in kPa as a UFL constant."""
+    F = deformation_gradient(u)
+    push = ufl.det(F) * ufl.inv(F).T * ufl.FacetNormal(space.mesh)
+    return pressure * ufl.inner(push, v) * space.surface(load.boundary)
+
+
+def spring_work(
+    load: Robin, space: MechanicsSpace, u: Expression, v: Expression, rate: Expression | None = None
+) -> Any:
+    """Return the virtual work of springs, and of dampers where a velocity `rate` is given."""
+    force = load.stiffness * _resisted(load, space, u)
+    if rate is not None:
+        force = force + load.damping * _resisted(load, space, rate)
+    return ufl.inner(force, v) * space.surface(load.boundary)
+
+
+def _resisted(load: Robin, space: MechanicsSpace, motion: Expression) -> Expression:
+    if load.direction is Direction.FULL:
+        return motion
+    normal = ufl.FacetNormal(space.mesh)
+    return ufl.inner(motion, normal) * normal
+
+
+def stabilisation(model: MechanicsModel, space: MechanicsSpace, p: Expression) -> Expression:
+    """Return α/2µ times the variance of the pressure in a cell [Dohrmann2004].
+
+    For a linear pressure that is ∇p·M∇p with M the second moment of the cell about its centre.
+    """
+    jacobian = ufl.Jacobian(space.mesh)
+    moment = (4.0 * np.eye(3) - np.ones((3, 3))) / 80.0
+    spread = jacobian * ufl.as_matrix(moment.tolist()) * jacobian.T
+    slope = ufl.grad(p)
+    return 0.5 * STABILISATION / shear_modulus(model) * ufl.inner(slope, spread * slope)
+
+
+def shear_modulus(model: MechanicsModel) -> float:
+    """Return the largest of the law's stiffness parameters, the scale of the stabilisation.
+
+    Raises
+    ------
+    ParameterError
+        The law has no uniform stiffness.
+    """
+    law = model.material
+    known = [
+        float(getattr(law, name).value)
+        for name, parameter in law.PARAMETERS.items()
+        if parameter.unit == "kPa" and isinstance(getattr(law, name), fem.Constant)
+    ]
+    if not known:
+        raise ParameterError(
+            "stabilised elements need a law with at least one uniform stiffness",
+            fix="use P2-P1 elements",
+        )
+    return max(known)
