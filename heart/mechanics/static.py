@@ -8,7 +8,7 @@ load; everything is compiled and allocated once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,6 +152,13 @@ class StaticProblem:
             values.x.array[:] = fraction * target
         for ramp in self.ramps:
             ramp.constant.value = fraction * ramp.value
+
+    def set_pressures(self, pressures: Mapping[int, float]) -> None:
+        """Set pressures in kPa by boundary, in place of a common fraction of their full value."""
+        followers = [load for load in self.loads if isinstance(load, FollowerPressure)]
+        for load, (constant, _) in zip(followers, self._pressures, strict=True):
+            if int(load.boundary) in pressures:
+                constant.value = pressures[int(load.boundary)]
 
     def solve(self, profile: Profile) -> NonlinearOutcome:
         """Solve at the present loads, starting from the present state. Collective.
