@@ -16,7 +16,7 @@ from dolfinx import fem
 from heart.core.errors import ParameterError
 from heart.mechanics.axes import Axes
 from heart.mechanics.kinematics import Expression, deformation_gradient, right_cauchy_green
-from heart.mechanics.loads import Direction, FollowerPressure, Robin
+from heart.mechanics.loads import BasalTraction, Direction, FollowerPressure, Robin
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.space import Element, MechanicsSpace
 
@@ -58,20 +58,31 @@ def pressure_work(
     return pressure * ufl.inner(push, v) * space.surface(load.boundary)
 
 
+def basal_work(load: BasalTraction, space: MechanicsSpace, u: Expression, v: Expression) -> Any:
+    """Return −∫ t·v |J F⁻ᵀN| over the boundary of `load`: the traction pulls outward."""
+    F = deformation_gradient(u)
+    push = ufl.det(F) * ufl.inv(F).T * ufl.FacetNormal(space.mesh)
+    area = ufl.sqrt(ufl.inner(push, push))
+    return -area * ufl.inner(ufl.as_vector(load.traction), v) * space.surface(load.boundary)
+
+
 def spring_work(
     load: Robin, space: MechanicsSpace, u: Expression, v: Expression, rate: Expression | None = None
 ) -> Any:
     """Return the virtual work of springs, and of dampers where a velocity `rate` is given."""
-    force = load.stiffness * _resisted(load, space, u)
+    force = load.stiffness * _resisted(load, space, u, u)
     if rate is not None:
-        force = force + load.damping * _resisted(load, space, rate)
+        force = force + load.damping * _resisted(load, space, u, rate)
     return ufl.inner(force, v) * space.surface(load.boundary)
 
 
-def _resisted(load: Robin, space: MechanicsSpace, motion: Expression) -> Expression:
+def _resisted(load: Robin, space: MechanicsSpace, u: Expression, motion: Expression) -> Expression:
     if load.direction is Direction.FULL:
         return motion
     normal = ufl.FacetNormal(space.mesh)
+    if load.direction is Direction.DEFORMED_NORMAL:
+        turned = ufl.inv(deformation_gradient(u)).T * normal
+        normal = turned / ufl.sqrt(ufl.inner(turned, turned))
     return ufl.inner(motion, normal) * normal
 
 

@@ -16,27 +16,58 @@ from heart.mechanics.kinematics import Expression
 Float = NDArray[np.float64]
 
 PRESSURE = Parameter(1.0, "kPa", -50.0, 100.0, "assumed", "cavity: 1 kPa = 7.5 mmHg")
+VOLUME = Parameter(1e5, "mm^3", 1e-3, 5e6, "assumed", "cavity: 100 mL of an adult LV")
 STIFFNESS = Parameter(0.1, "kPa/mm", 0.0, 1e5, "assumed", "pericardium, base and valve rings")
 DAMPING = Parameter(0.0, "kPa ms/mm", 0.0, 1e6, "assumed", "dampers beside the springs")
 AXES = (0, 1, 2)
 
 
 class Direction(Enum):
-    """What a spring resists: motion along the reference normal, or any."""
+    """What a spring resists: motion along the normal of the reference or of now, or any."""
 
     NORMAL = "normal"
+    DEFORMED_NORMAL = "deformed_normal"
     FULL = "full"
 
 
 @dataclass(frozen=True)
 class FollowerPressure:
-    """Pressure in kPa on the deformed surface, against its outward normal."""
+    """Pressure in kPa on the deformed surface, against its outward normal.
+
+    A number grows with the load; a constant of dolfinx is taken as it is, for an unknown pressure.
+    """
 
     boundary: int
-    value: float
+    value: Expression
 
     def __post_init__(self) -> None:
-        PRESSURE.check(self.value, name="pressure")
+        if isinstance(self.value, int | float):
+            PRESSURE.check(float(self.value), name="pressure")
+
+
+@dataclass(frozen=True)
+class BasalTraction:
+    """A traction in kPa per deformed area, the same vector all over a boundary.
+
+    Attributes
+    ----------
+    traction
+        Three scalar constants of dolfinx, taken as they are.
+    """
+
+    boundary: int
+    traction: tuple[Expression, Expression, Expression]
+
+
+@dataclass(frozen=True)
+class CavityVolume:
+    """A cavity behind an inner surface, with the volume in mm³ that it has at full load."""
+
+    boundary: int
+    volume: float
+
+    def __post_init__(self) -> None:
+        VOLUME.check(self.volume, name="volume of a cavity")
 
 
 @dataclass(frozen=True)
@@ -83,4 +114,4 @@ def sliding(boundary: int, axis: int) -> Fixed:
     return Fixed(boundary, (axis,))
 
 
-Load = FollowerPressure | Robin | Fixed
+Load = FollowerPressure | BasalTraction | Robin | Fixed

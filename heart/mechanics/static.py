@@ -24,7 +24,7 @@ from heart.mechanics import balance
 from heart.mechanics.axes import Axes
 from heart.mechanics.compressibility import Incompressible
 from heart.mechanics.kinematics import deformation_gradient
-from heart.mechanics.loads import Fixed, FollowerPressure, Load, Robin
+from heart.mechanics.loads import BasalTraction, Fixed, FollowerPressure, Load, Robin
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.rigid import near_nullspace, require_held
 from heart.mechanics.space import FACETS, Element, MechanicsSpace
@@ -118,9 +118,13 @@ class StaticProblem:
         for load in self.loads:
             match load:
                 case FollowerPressure():
-                    pressure = fem.Constant(space.mesh, 0.0)
-                    self._pressures.append((pressure, load.value))
+                    pressure = load.value
+                    if isinstance(pressure, int | float):
+                        pressure = fem.Constant(space.mesh, 0.0)
+                        self._pressures.append((pressure, float(load.value)))
                     forms.append(balance.pressure_work(pressure, space, load, u, v))
+                case BasalTraction():
+                    forms.append(balance.basal_work(load, space, u, v))
                 case Robin():
                     forms.append(balance.spring_work(load, space, u, v))
                 case Fixed():
