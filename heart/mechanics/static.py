@@ -181,8 +181,12 @@ class StaticProblem:
             return NewtonSolver(self.system, profile, near_nullspace=near_nullspace(self.space))
         fields = None
         if profile.petsc.get("pc_type") == "fieldsplit":
-            fields = {name: self._rows(axis) for axis, name in enumerate(("u", "p"))}
+            fields = self.fields()
         return NewtonSolver(self.system, profile, fields=fields)
+
+    def fields(self) -> dict[str, Any]:
+        """Return the global rows of displacement and pressure of a mixed space, by name."""
+        return {name: self._rows(axis) for axis, name in enumerate(("u", "p"))}
 
     def _rows(self, which: int) -> Any:
         """Return the global rows of displacement (0) or pressure (1) that this rank owns."""
