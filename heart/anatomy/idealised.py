@@ -37,6 +37,7 @@ RV_WALL = Parameter(3.5, "mm", 1.0, 15.0, "assumed", "adult RV free wall")
 RV_WIDTH = Parameter(24.0, "mm", 5.0, 60.0, "assumed", "septum to RV free wall at the base")
 RV_ARC = Parameter(1.15, "rad", 0.3, 1.5, "assumed", "half of the septal arc at the base")
 RV_DEPTH = Parameter(0.72, "1", 0.2, 0.9, "assumed", "length of the RV as a fraction of the LV")
+APEX_GROWTH = 0.25
 
 
 def slab(
@@ -77,6 +78,8 @@ def lv_ellipsoid(
     long: float = LAND_LONG.value,
     wall: float = LAND_WALL.value,
     base: float = LAND_BASE.value,
+    layers: int | None = None,
+    apex_edge: float | None = None,
 ) -> HeartMesh:
     """Return the truncated ellipsoid of [Land2015]: rs = short + wall t, rl = long + wall t.
 
@@ -87,10 +90,28 @@ def lv_ellipsoid(
     short, long, wall, base
         Endocardial radii, wall thickness and height of the base plane in mm; multiply all by the
         same factor to scale.
+    layers
+        Cells through the wall; None takes as many as fit the edge, at least two.
+    apex_edge
+        Wanted edge at the apex in mm, from where edges grow to `edge_length`; None for no change.
+        The apex is most curved, and fibres of a family meet there.
+
+    Raises
+    ------
+    ParameterError
+        Sizes that make no ellipsoid, fewer than one layer, or an edge at the apex that is longer.
     """
     _check(edge_length, short, long, wall, base)
-    plane = _SurfaceGrid(edge_length, short, long, wall, base)
-    layers = max(2, round(wall / edge_length))
+    if layers is None:
+        layers = max(2, round(wall / edge_length))
+    finest = edge_length if apex_edge is None else apex_edge
+    if layers < 1 or not 0.0 < finest <= edge_length:
+        raise ParameterError(
+            f"ellipsoid of {layers} layers with edges of {finest:g} mm at the apex and "
+            f"{edge_length:g} mm elsewhere",
+            expected="at least one layer, 0 < edge at the apex <= edge elsewhere",
+        )
+    plane = _SurfaceGrid(edge_length, short, long, wall, base, apex_edge)
     points, columns = plane.wall(layers)
     cells = tetrahedra.oriented(points, _stack(plane.triangles, columns))
     facets, _ = tetrahedra.boundary_faces(cells)
@@ -234,17 +255,22 @@ class _SurfaceGrid:
     """
 
     def __init__(
-        self, edge_length: float, short: float, long: float, wall: float, base: float
+        self,
+        edge_length: float,
+        short: float,
+        long: float,
+        wall: float,
+        base: float,
+        apex_edge: float | None = None,
     ) -> None:
         self._short, self._long, self._wall, self._base = short, long, wall, base
         middle_short, middle_long = short + 0.5 * wall, long + 0.5 * wall
         polar = np.linspace(0.0, np.arccos(-base / middle_long), 4001)
         radius = middle_short * np.sin(polar)
         speed = np.hypot(middle_short * np.cos(polar), middle_long * np.sin(polar))
-        step = np.diff(polar) * 0.5 * (speed[1:] + speed[:-1])
-        arc = np.concatenate([[0.0], np.cumsum(step)])
-        rows = max(3, round(arc[-1] / edge_length))
-        row_arc = arc[-1] * np.arange(rows + 1) / rows
+        arc = _integral(speed, polar)
+        row_arc, row_edge = _rows(arc, edge_length, apex_edge)
+        rows = len(row_arc) - 1
         row_radius = np.interp(row_arc, arc, radius)
         safe = np.maximum(radius, 1e-9)
         stretch = np.concatenate([[0.0], np.cumsum(np.diff(arc) * 2.0 / (safe[1:] + safe[:-1]))])
@@ -252,7 +278,7 @@ class _SurfaceGrid:
         heights, angles, plane = [np.zeros(1)], [np.zeros(1)], [np.zeros((1, 2))]
         row_height = np.interp(row_arc, arc, polar) / polar[-1]
         for row in range(1, rows + 1):
-            count = max(6, round(2.0 * np.pi * row_radius[row] / edge_length))
+            count = max(6, round(2.0 * np.pi * row_radius[row] / row_edge[row]))
             angle = 2.0 * np.pi * (np.arange(count) + 0.5 * (row % 2)) / count
             heights.append(np.full(count, row_height[row]))
             angles.append(angle)
@@ -285,6 +311,24 @@ class _SurfaceGrid:
         )
         columns = np.arange(points.shape[0] * points.shape[1]).reshape(points.shape[:2])
         return points.reshape(-1, 3), columns
+
+
+def _rows(arc: Float, edge_length: float, apex_edge: float | None) -> tuple[Float, Float]:
+    """Return where along the arc from the apex the rings of nodes are, and the edge there."""
+    if apex_edge is None:
+        rows = max(3, round(arc[-1] / edge_length))
+        return arc[-1] * np.arange(rows + 1) / rows, np.full(rows + 1, edge_length)
+    edge = np.minimum(edge_length, apex_edge + APEX_GROWTH * arc)
+    passed = _integral(1.0 / edge, arc)
+    rows = max(3, round(passed[-1]))
+    found = np.interp(passed[-1] * np.arange(rows + 1) / rows, passed, arc)
+    return found, np.interp(found, arc, edge)
+
+
+def _integral(values: Float, places: Float) -> Float:
+    """Return the integral up to each place, by trapezia."""
+    parts = np.diff(places) * 0.5 * (values[1:] + values[:-1])
+    return np.concatenate([[0.0], np.cumsum(parts)])
 
 
 def _stack(triangles: Int, columns: Int) -> Int:

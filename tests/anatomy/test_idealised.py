@@ -62,3 +62,30 @@ def test_impossible_radii_are_refused():
     """A base plane outside the ellipsoid makes no heart."""
     with pytest.raises(ParameterError, match="base"):
         idealised.lv_ellipsoid(1.0, base=30.0)
+
+
+def test_layers_and_a_fine_apex_keep_the_shape():
+    """Finer where the wall is most curved: same surfaces, wanted layers, good cells, short edges."""
+    plain, fine = idealised.lv_ellipsoid(3.0), idealised.lv_ellipsoid(3.0, layers=3, apex_edge=0.7)
+    depth = idealised.lv_ellipsoid_transmural(fine.points)
+    levels = np.unique(np.round(depth, 6))
+    np.testing.assert_allclose(levels, [0.0, 1 / 3, 2 / 3, 1.0], atol=1e-6)
+    assert len(idealised.lv_ellipsoid(3.0, layers=3).points) == len(plain.points) / 3 * 4
+    assert tetrahedra.radius_ratios(fine.points, fine.cells).min() > 0.1
+
+    def at_apex(mesh):
+        pole = int(np.argmin(np.linalg.norm(mesh.points - [0.0, 0.0, -17.0], axis=1)))
+        endo = mesh.facets[mesh.facet_tags == Boundary.LV_ENDO]
+        ring = np.unique(endo[(endo == pole).any(axis=1)])
+        return np.sort(np.linalg.norm(mesh.points[ring] - mesh.points[pole], axis=1))[1:]
+
+    assert at_apex(plain).max() > 2.0
+    assert len(at_apex(fine)) == 6
+    assert at_apex(fine).max() < 0.8
+
+
+@pytest.mark.parametrize("wrong", [{"layers": 0}, {"apex_edge": 0.0}, {"apex_edge": 4.0}])
+def test_layers_and_apex_edge_have_to_be_possible(wrong):
+    """Named numbers instead of an empty mesh."""
+    with pytest.raises(ParameterError, match="at the apex"):
+        idealised.lv_ellipsoid(3.0, **wrong)
