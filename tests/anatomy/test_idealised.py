@@ -65,7 +65,7 @@ def test_impossible_radii_are_refused():
 
 
 def test_layers_and_a_fine_apex_keep_the_shape():
-    """Finer where the wall is most curved: same surfaces, wanted layers, good cells, short edges."""
+    """Finer where the wall is most curved: same surfaces, layers as asked, good cells."""
     plain, fine = idealised.lv_ellipsoid(3.0), idealised.lv_ellipsoid(3.0, layers=3, apex_edge=0.7)
     depth = idealised.lv_ellipsoid_transmural(fine.points)
     levels = np.unique(np.round(depth, 6))
