@@ -28,7 +28,7 @@ from heart.mechanics.compressibility import Incompressible
 from heart.mechanics.curves import Course
 from heart.mechanics.generalised_alpha import BACKWARD_EULER, BENCHMARK, Scheme
 from heart.mechanics.kinematics import deformation_gradient
-from heart.mechanics.loads import Fixed, FollowerPressure, Load, Robin
+from heart.mechanics.loads import BasalTraction, Fixed, FollowerPressure, Load, Robin
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.rigid import near_nullspace, require_held
 from heart.mechanics.space import FACETS, MechanicsSpace
@@ -147,11 +147,15 @@ class DynamicProblem:
         linear: Any = None
         for load in self.loads:
             match load:
-                case FollowerPressure() | Pressure():
+                case FollowerPressure():
+                    forms.append(balance.pressure_work(load.value, space, load, u, v))
+                case Pressure():
                     value = fem.Constant(space.mesh, 0.0)
-                    self._pressures.append((value, _course(load)))
+                    self._pressures.append((value, load.course))
                     place = FollowerPressure(load.boundary, 0.0)
                     forms.append(balance.pressure_work(value, space, place, u, v))
+                case BasalTraction():
+                    forms.append(balance.basal_work(load, space, u, v))
                 case Robin():
                     work = balance.spring_work(load, space, u, v, self.middle_rate)
                     linear = work if linear is None else linear + work
@@ -196,7 +200,7 @@ class DynamicProblem:
             drive.constant.value = drive.course(time)
 
     def pressures(self) -> tuple[float, ...]:
-        """Return the pressures in kPa of the last balance, in the order of the loads."""
+        """Return the pressures in kPa of the last balance that follow courses, in order."""
         return tuple(float(constant.value) for constant, _ in self._pressures)
 
     def start(self, displacement: Any, velocity: Any) -> None:
@@ -307,10 +311,3 @@ def _owned(function: Any) -> Float:
     """Return a copy of the values that this rank owns."""
     layout = function.function_space.dofmap
     return np.array(function.x.array[: layout.index_map.size_local * layout.index_map_bs])
-
-
-def _course(load: FollowerPressure | Pressure) -> Course:
-    if isinstance(load, Pressure):
-        return load.course
-    value = load.value
-    return lambda _time: value
