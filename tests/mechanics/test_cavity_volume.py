@@ -1,0 +1,136 @@
+"""The volume has to be right for any motion, and its derivative is the work of a pressure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import ufl
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+
+from heart.anatomy.curved import curved_lv_ellipsoid
+from heart.anatomy.heart_mesh import Boundary
+from heart.anatomy.idealised import biv_ellipsoid, lv_ellipsoid
+from heart.core.errors import MeshInputError, NonPhysicalError
+from heart.mechanics import balance
+from heart.mechanics.cavity_volume import Lid, VolumeFunctional
+from heart.mechanics.loads import FollowerPressure
+from heart.mechanics.rim import Rim
+from heart.mechanics.space import Element, MechanicsSpace, tetrahedral
+from heart.numerics.bordered import assemble
+from heart.numerics.newton import compiled
+
+TILT = np.array([[1.1, 0.1, -0.2], [0.05, 0.9, 0.1], [0.3, -0.2, 1.2]])
+PUSH = np.array([4.0, -3.0, 7.0])
+
+
+def lv(element: Element = Element.P2, curve: bool = True, retag: Any = None) -> MechanicsSpace:
+    """Return a coarse ellipsoid."""
+    heart = lv_ellipsoid(4.0)
+    tags = heart.facet_tags.copy() if retag is None else retag(heart)
+    points, cells = curved_lv_ellipsoid(heart) if curve else (heart.points, heart.cells)
+    return MechanicsSpace(*tetrahedral(points, np.asarray(cells), heart.facets, tags), element)
+
+
+def moved(space: MechanicsSpace, matrix: np.ndarray) -> Any:
+    """Return a state with the affine motion x → matrix x + PUSH."""
+    state = fem.Function(space.space)
+    part = state.sub(0) if space.mixed else state
+    part.interpolate(lambda x: (matrix - np.eye(3)) @ x + PUSH[:, None])
+    return state
+
+
+@pytest.mark.parametrize("element", [Element.P2, Element.P2_P1, Element.P1], ids=lambda e: e.name)
+def test_a_conical_lid_is_right_for_any_affine_motion(element: Element) -> None:
+    """The base tilts and stretches: the volume changes by the determinant, to round-off."""
+    space = lv(element, curve=element is Element.P2)
+    rest = VolumeFunctional(space, fem.Function(space.space), Boundary.LV_ENDO).volume()
+    tilted = VolumeFunctional(space, moved(space, TILT), Boundary.LV_ENDO).volume()
+    assert tilted == pytest.approx(rest * np.linalg.det(TILT), rel=1e-10)
+
+
+def test_a_plane_lid_is_wrong_once_the_base_tilts() -> None:
+    """Both lids agree while the base stays across the axis; tilted, only the cone is right."""
+    space = lv()
+    flat = np.diag([1.2, 0.9, 1.1])
+    found = {
+        (lid, name): VolumeFunctional(space, moved(space, m), Boundary.LV_ENDO, lid).volume()
+        for lid in (Lid.PLANE, Lid.CONE)
+        for name, m in (("flat", flat), ("tilted", TILT))
+    }
+    assert found[Lid.PLANE, "flat"] == pytest.approx(found[Lid.CONE, "flat"], rel=1e-10)
+    error = abs(found[Lid.PLANE, "tilted"] / found[Lid.CONE, "tilted"] - 1.0)
+    assert error > 0.01
+
+
+@pytest.mark.parametrize("lid", [Lid.PLANE, Lid.CONE])
+def test_the_row_is_the_derivative(lid: Lid) -> None:
+    """Against finite differences at a random state, the rim and its lid included."""
+    space = lv()
+    state, rng = moved(space, TILT), np.random.default_rng(5)
+    state.x.array[:] += rng.uniform(-0.1, 0.1, len(state.x.array))
+    volume = VolumeFunctional(space, state, Boundary.LV_ENDO, lid)
+    row = fem_petsc.create_vector(space.space)
+    volume.row(row)
+    d, here, h = rng.uniform(-1.0, 1.0, len(state.x.array)), state.x.array.copy(), 1e-5
+    around = []
+    for sign in (1.0, -1.0):
+        state.x.array[:] = here + sign * h * d
+        around.append(volume.value())
+    assert row.array @ d == pytest.approx((around[0] - around[1]) / (2 * h), rel=1e-7)
+
+
+@pytest.mark.parametrize("lid", [Lid.PLANE, Lid.CONE])
+def test_the_derivative_is_the_work_of_the_pressure(lid: Lid) -> None:
+    """With the base held or sliding in its plane p dV is the follower load's virtual work."""
+    space = lv()
+    state = moved(space, np.diag([1.2, 0.9, 1.1]))
+    volume = VolumeFunctional(space, state, Boundary.LV_ENDO, lid)
+    row = fem_petsc.create_vector(space.space)
+    volume.row(row)
+    rng = np.random.default_rng(6)
+    motion = rng.uniform(-1.0, 1.0, (len(row.array) // 3, 3))
+    places = space.space.tabulate_dof_coordinates()
+    motion[places[:, 2] > 5.0 - 1e-9, 2] = 0.0
+    v = ufl.TestFunction(space.space)
+    form = balance.pressure_work(1.0, space, FollowerPressure(Boundary.LV_ENDO, 0.0), state, v)
+    work = fem_petsc.create_vector(space.space)
+    assemble(work, compiled(form))
+    assert row.array @ motion.ravel() == pytest.approx(-work.array @ motion.ravel(), rel=1e-3)
+
+
+def test_both_ventricles_have_one_rim_each() -> None:
+    """The rim of the right ventricle is a crescent on the same base."""
+    heart = biv_ellipsoid(9.0)
+    space = MechanicsSpace(
+        *tetrahedral(heart.points, heart.cells, heart.facets, heart.facet_tags), Element.P1
+    )
+    for boundary in (Boundary.LV_ENDO, Boundary.RV_ENDO):
+        assert Rim(space, boundary, [Boundary.BASE]).loops == 1
+        state = moved(space, TILT)
+        rest = VolumeFunctional(space, fem.Function(space.space), boundary).volume()
+        tilted = VolumeFunctional(space, state, boundary).volume()
+        assert tilted == pytest.approx(rest * np.linalg.det(TILT), rel=1e-10)
+
+
+def test_a_hole_in_the_inner_surface_is_named() -> None:
+    """A facet of the wall that is tagged as epicardium opens the cavity: where, and to what."""
+
+    def hole(heart: Any) -> np.ndarray:
+        tags = heart.facet_tags.copy()
+        tags[np.flatnonzero(tags == Boundary.LV_ENDO)[3]] = Boundary.EPI
+        return tags
+
+    space = lv(Element.P1, curve=False, retag=hole)
+    with pytest.raises(MeshInputError, match=r"not closed: 3 of \d+ edges .* tag 1.*base: 4, 5"):
+        VolumeFunctional(space, fem.Function(space.space), Boundary.LV_ENDO)
+
+
+def test_a_surface_that_is_no_cavity_is_refused() -> None:
+    """The epicardium encloses the muscle: as a cavity its volume is negative."""
+    space = lv(Element.P1, curve=False)
+    outer = VolumeFunctional(space, fem.Function(space.space), Boundary.EPI)
+    with pytest.raises(NonPhysicalError, match="boundary 1 has a volume of -"):
+        outer.volume()
