@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heart.cli import ranks
-from heart.cli.folder import MANIFEST, kept_name, new_folder
+from heart.cli.folder import MANIFEST, RESOLVED, kept_name, new_folder
 from heart.core.errors import (
     HeartError,
     InterruptedRunError,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from heart.scenario.load import LoadedScenario
 
 RESULT = "result.npz"
-RESOLVED = "scenario.resolved.yaml"
 
 
 def run(loaded: LoadedScenario[ElectroScenario], target: Path, *, overwrite: bool) -> None:

@@ -12,6 +12,7 @@ from heart.cli import ranks
 from heart.core.errors import StorageError
 
 MANIFEST = "run.json"
+RESOLVED = "scenario.resolved.yaml"
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:

@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from heart.cli import crt, electro
+from heart.cli import crt, electro, mechanics
 from heart.cli.folder import MANIFEST
 from heart.core.errors import CheckpointError, ScenarioError
+
+if TYPE_CHECKING:
+    from heart.scenario.load import LoadedScenario
 
 
 @dataclass(frozen=True)
 class Kind:
-    """The two commands of a kind of scenario.
+    """The commands of a kind of scenario.
 
     Attributes
     ----------
@@ -23,15 +26,19 @@ class Kind:
         From a loaded scenario to the folder of its run; `overwrite` replaces an older one.
     report
         Draws figures and page of a finished run again and returns the page.
+    resume
+        Goes on with an unfinished run; None where nothing is kept on the way.
     """
 
     run: Callable[..., None]
     report: Callable[[Path], Path]
+    resume: Callable[[LoadedScenario[Any], Path], None] | None = None
 
 
 KINDS: dict[str, Kind] = {
     "crt_screen": Kind(crt.run, crt.report),
-    "electro": Kind(electro.run, electro.report),
+    "electro": Kind(electro.run, electro.report, electro.resume),
+    "mechanics": Kind(mechanics.run, mechanics.report, mechanics.resume),
 }
 
 

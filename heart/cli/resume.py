@@ -19,15 +19,15 @@ def resume(
     ] = None,
 ) -> None:
     """Go on with an unfinished run from its newest checkpoint, on any number of ranks."""
-    from heart.cli import electro
-    from heart.cli.kinds import record_of
+    from heart.cli.folder import RESOLVED
+    from heart.cli.kinds import KINDS, record_of
     from heart.core.errors import CheckpointError, ScenarioError
-    from heart.scenario.electro import ElectroScenario
     from heart.scenario.load import load_scenario
     from heart.scenario.summary import summary
 
     record = record_of(run_dir)
-    if record["kind"] != "electro":
+    go_on = KINDS[str(record["kind"])].resume
+    if go_on is None:
         raise ScenarioError(
             f"a run of kind {record['kind']} has no checkpoints", fix="run the scenario again"
         )
@@ -35,10 +35,10 @@ def resume(
         raise ScenarioError(
             f"{str(run_dir)!r} is finished", fix=f"draw its page again by heart report {run_dir}"
         )
-    loaded = load_scenario(scenario or run_dir / electro.RESOLVED)
-    if not isinstance(loaded.scenario, ElectroScenario):
+    loaded = load_scenario(scenario or run_dir / RESOLVED)
+    if loaded.scenario.kind != record["kind"]:
         raise CheckpointError("the run was written by another scenario", where=run_dir.name)
     summary(loaded)
-    electro.resume(loaded, run_dir)
+    go_on(loaded, run_dir)
     if ranks.rank() == 0:
         typer.echo(f"wrote {run_dir}/report.html")

@@ -23,16 +23,15 @@ from vtkmodules.vtkIOHDF import vtkHDFReader, vtkHDFWriter
 from heart.core.errors import StorageError
 
 Frame = Callable[[int], NDArray[np.floating]]
+Grid = Callable[[int], Any]
 
 
 class _Frames(VTKPythonAlgorithmBase):
-    """A source that gives the same mesh with another array at each time."""
+    """A source that gives another grid at each time."""
 
-    def __init__(
-        self, mesh: pv.UnstructuredGrid, name: str, times: Sequence[float], frame: Frame
-    ) -> None:
+    def __init__(self, times: Sequence[float], grid: Grid) -> None:
         super().__init__(nInputPorts=0, nOutputPorts=1, outputType="vtkUnstructuredGrid")
-        self._mesh, self._name, self._frame = mesh, name, frame
+        self._grid = grid
         self._times = [float(time) for time in times]
 
     def RequestInformation(self, _request: Any, _inputs: Any, output: Any) -> int:
@@ -50,10 +49,7 @@ class _Frames(VTKPythonAlgorithmBase):
         time = info.Get(asked) if info.Has(asked) else self._times[0]
         step = int(np.argmin(np.abs(np.array(self._times) - time)))
         grid = vtkUnstructuredGrid.GetData(info)
-        grid.ShallowCopy(self._mesh)
-        values = numpy_to_vtk(np.ascontiguousarray(self._frame(step)), deep=True)
-        values.SetName(self._name)
-        grid.GetPointData().AddArray(values)
+        grid.ShallowCopy(self._grid(step))
         grid.GetInformation().Set(vtkDataObject.DATA_TIME_STEP(), time)
         return 1
 
@@ -81,9 +77,38 @@ def write(
     StorageError
         The file cannot be written.
     """
+
+    def grid(step: int) -> Any:
+        made = vtkUnstructuredGrid()
+        made.ShallowCopy(mesh)
+        values = numpy_to_vtk(np.ascontiguousarray(frame(step)), deep=True)
+        values.SetName(name)
+        made.GetPointData().AddArray(values)
+        return made
+
+    return write_grids(path, times, grid)
+
+
+def write_grids(path: Path, times: Sequence[float], grid: Grid) -> Path:
+    """Write a grid in time, whose points may move, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        File to write (.vtkhdf).
+    times
+        (T,) increasing.
+    grid
+        Gives the grid of a step with all its arrays; the cells are those of the first.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    source = _Frames(mesh, name, times, frame)
+    source = _Frames(times, grid)
     writer = vtkHDFWriter()
     writer.SetInputConnection(source.GetOutputPort())
     writer.SetFileName(str(temporary))

@@ -55,7 +55,7 @@ class SlabBody(Section):
 
     @model_validator(mode="after")
     def _meshable(self) -> SlabBody:
-        _check_directions(self.fibre, self.sheet)
+        check_directions(self.fibre, self.sheet)
         if min(self.size) < self.edge_length:
             raise fault(
                 "parameter",
@@ -76,7 +76,7 @@ class StrandBody(Section):
 
     @model_validator(mode="after")
     def _meshable(self) -> StrandBody:
-        _check_directions(self.fibre, self.sheet)
+        check_directions(self.fibre, self.sheet)
         if self.length < self.edge_length:
             raise fault("parameter", "the strand is shorter than its edge_length")
         return self
@@ -147,7 +147,7 @@ def conductivity_sets() -> Mapping[str, Any]:
     return REGISTRY
 
 
-def _check_directions(fibre: Direction, sheet: Direction) -> None:
+def check_directions(fibre: Direction, sheet: Direction) -> None:
     """Refuse directions that are zero or not at right angles."""
     length = [sum(c * c for c in axis) ** 0.5 for axis in (fibre, sheet)]
     if min(length) == 0.0:

@@ -15,12 +15,15 @@ from heart.core.validation import as_yaml_data, did_you_mean, validate
 from heart.core.yaml import Document, load_yaml, locate
 from heart.scenario.crt import CrtScenario
 from heart.scenario.electro import ElectroScenario
+from heart.scenario.mechanics import MechanicsScenario
 
-Scenario = CrtScenario | ElectroScenario
+Scenario = CrtScenario | ElectroScenario | MechanicsScenario
+Model = type[CrtScenario] | type[ElectroScenario] | type[MechanicsScenario]
 
-KINDS: dict[str, type[CrtScenario] | type[ElectroScenario]] = {
+KINDS: dict[str, Model] = {
     "crt_screen": CrtScenario,
     "electro": ElectroScenario,
+    "mechanics": MechanicsScenario,
 }
 
 
@@ -95,7 +98,7 @@ def load_scenario(path: Path | str, settings: Sequence[str] = ()) -> LoadedScena
     return LoadedScenario(scenario, document, case, files)
 
 
-def model_of(document: Document) -> type[CrtScenario] | type[ElectroScenario]:
+def model_of(document: Document) -> Model:
     """Return the model for the `kind` that the document says it is.
 
     Raises

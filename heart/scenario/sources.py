@@ -14,11 +14,13 @@ from heart.core.validation import Quantity
 from heart.electro.conduction import REGISTRY as STATES
 from heart.electro.ionic.registry import REGISTRY as CELLS
 from heart.electro.velocity import REGISTRY as VELOCITIES
+from heart.mechanics.materials.registry import REGISTRY as LAWS
 from heart.scenario.crt import CrtScenario
 from heart.scenario.electro import ElectroScenario
 from heart.scenario.electro_body import conductivity_sets
 from heart.scenario.electro_places import EarlySites
 from heart.scenario.load import Scenario
+from heart.scenario.mechanics import MechanicsScenario
 
 _ENTRY = re.compile(r"^@\w+\{\s*([^,\s]+)\s*,.*?^\}", re.MULTILINE | re.DOTALL)
 
@@ -28,6 +30,8 @@ def sources_of(scenario: Scenario) -> list[str]:
     keys = set(_used(scenario))
     if isinstance(scenario, CrtScenario):
         keys |= _of_crt(scenario)
+    elif isinstance(scenario, MechanicsScenario):
+        keys |= _of_mechanics(scenario)
     else:
         keys |= _of_electro(scenario)
     return sorted(keys - {"assumed"})
@@ -52,6 +56,10 @@ def _of_electro(scenario: ElectroScenario) -> set[str]:
         if isinstance(stimulus.where, EarlySites)
     }
     return keys
+
+
+def _of_mechanics(scenario: MechanicsScenario) -> set[str]:
+    return {parameter.source for parameter in LAWS[scenario.law].PARAMETERS.values()}
 
 
 def bibliography(keys: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -6,6 +6,7 @@ from heart.anatomy.case import load_case
 from heart.scenario.crt import CrtScenario
 from heart.scenario.electro import ElectroScenario
 from heart.scenario.load import LoadedScenario, Scenario
+from heart.scenario.mechanics import MechanicsScenario
 
 
 def summary(loaded: LoadedScenario[Scenario]) -> str:
@@ -24,6 +25,8 @@ def summary(loaded: LoadedScenario[Scenario]) -> str:
         name = case.name
     if isinstance(loaded.scenario, CrtScenario):
         return _crt(loaded.scenario, name)
+    if isinstance(loaded.scenario, MechanicsScenario):
+        return _mechanics(loaded.scenario, name)
     return _electro(loaded.scenario, name)
 
 
@@ -47,4 +50,13 @@ def _electro(asked: ElectroScenario, case: str) -> str:
         f"{asked.engine.kind.value} on {tissue} at {asked.body.edge_length:g} mm, "
         f"{asked.cells[0].model}, {count} stimuli in {asked.protocol.duration:g} ms, "
         f"{len(branches)} branches."
+    )
+
+
+def _mechanics(asked: MechanicsScenario, case: str) -> str:
+    body = f"case {case}" if case else f"a {asked.body.kind}"
+    stages = ", ".join(stage.label for stage in asked.loads.stages)
+    return (
+        f"{asked.law} on {body} at {asked.body.edge_length:g} mm, {asked.elements.kind}, "
+        f"stages: {stages}."
     )

@@ -19,12 +19,17 @@ from heart.core.paths import packaged
 
 @dataclass(frozen=True)
 class Expected:
-    """One expected quantity: its name, value, tolerance and unit."""
+    """One expected quantity: its name, value, tolerance and unit.
+
+    `published` is what others found for the same question, with its `source`; None without.
+    """
 
     name: str
     value: float
     tolerance: float
     unit: str
+    published: float | None = None
+    source: str = ""
 
     def holds(self, ours: float) -> bool:
         """Return whether `ours` lies within the tolerance."""
@@ -44,7 +49,14 @@ def load(scenario: str) -> list[Expected]:
         raise MissingDataError(f"no expected results for {scenario!r}", expected=path.name)
     data = json.loads(path.read_text(encoding="utf-8"))
     return [
-        Expected(name, float(item["value"]), float(item["tolerance"]), str(item["unit"]))
+        Expected(
+            name,
+            float(item["value"]),
+            float(item["tolerance"]),
+            str(item["unit"]),
+            None if item.get("published") is None else float(item["published"]),
+            str(item.get("source", "")),
+        )
         for name, item in data["quantities"].items()
     ]
 

@@ -1,0 +1,166 @@
+"""The words and numbers of a mechanics report, apart from how they are laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from heart.core.errors import MissingDataError
+from heart.report import theme
+from heart.report.mechanics_figures import title
+from heart.study import expected
+from heart.study.mechanics.qoi import CAVITY, quantities, row_of
+from heart.study.mechanics.result import MechanicsResult
+
+CHAMBERS = {"lv_endo": "left ventricle", "rv_endo": "right ventricle"}
+
+
+def page(
+    result: MechanicsResult, figures: Mapping[str, str], scenes: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
+    """Return what the template shows."""
+    numbers = quantities(result)
+    return {
+        "title": result.title,
+        "scenario": result.name,
+        "disclaimer": theme.DISCLAIMER,
+        "answer": headline(result),
+        "explanation": explanation(result),
+        "kpis": kpis(result),
+        "figures": figures,
+        "interactive": scenes,
+        "stages": _stages(result),
+        "expected": _expected(result.name, numbers),
+        "numbers": [
+            (name, _number(one["value"]), "" if one["unit"] == "1" else one["unit"])
+            for name, one in numbers.items()
+        ],
+        "assumptions": result.assumptions,
+        "provenance": _provenance(result),
+    }
+
+
+def headline(result: MechanicsResult) -> str:
+    """Return the answer in one sentence."""
+    traces = result.traces
+    if not traces.volumes:
+        moment = result.moments[-1]
+        largest = float(np.linalg.norm(moment.displacement, axis=1).max())
+        return f"The body moves by up to {largest:.3g} mm"
+    boundary = next(iter(traces.volumes))
+    volumes = traces.volumes[boundary] / 1000.0
+    rows = [row_of(result, moment) for moment in result.moments]
+    name = CHAMBERS[boundary]
+    if traces.tension.any() and len(rows) > 1:
+        full, small = volumes[rows].max(), volumes[rows[-1]]
+        share = 100.0 * (full - small) / full
+        return f"The {name} empties from {full:.3g} to {small:.3g} mL: {share:.0f} % are ejected"
+    pressure = traces.pressures.get(boundary, np.zeros(len(volumes)))[rows[-1]]
+    verb = "fills" if volumes[rows[-1]] > volumes[0] else "shrinks"
+    text = f"The {name} {verb} from {volumes[0]:.3g} to {volumes[rows[-1]]:.3g} mL"
+    if traces.tension.any():
+        return f"{text} at {pressure:.3g} kPa and {traces.tension[rows[-1]]:.3g} kPa of tension"
+    return f"{text} at {pressure:.3g} kPa"
+
+
+def explanation(result: MechanicsResult) -> list[str]:
+    """Return how the answer was found, in sentences."""
+    law = str(result.scenario["material"][0]["law"]).replace("_", " ")
+    law = (
+        law.title()
+        .replace("Neo Hookean", "neo-Hookean")
+        .replace("Holzapfel Ogden", "Holzapfel–Ogden")
+    )
+    element = (
+        str(result.scenario["elements"]["kind"]).upper().replace("_", "–", 1).replace("_", " ")
+    )
+    traces = result.traces
+    return [
+        f"{law} law on {len(result.mesh.cells):,} tetrahedra (mean edge "
+        f"{result.steps['edge']:.2g} mm, {element}, {int(result.steps['unknowns']):,} unknowns); "
+        f"{len(traces.at) - 1} steps with {int(traces.iterations.sum())} iterations of Newton's "
+        "method.",
+    ]
+
+
+def kpis(result: MechanicsResult) -> list[dict[str, str]]:
+    """Return the numbers that a reader looks for first."""
+    traces, found = result.traces, []
+    for boundary, volumes in traces.volumes.items():
+        name = CAVITY[boundary].upper()
+        found.append(
+            (
+                f"{name} volume",
+                f"{volumes[-1] / 1000.0:.4g} mL",
+                f"{volumes[0] / 1000.0:.4g} unloaded",
+            )
+        )
+    moment = result.moments[-1]
+    stretch = moment.fields["fibre_stretch"]
+    low, high = np.percentile(stretch, [5, 95])
+    found.append(("Fibre stretch", f"{np.median(stretch):.3f}", f"5–95 %: {low:.2f}–{high:.2f}"))
+    largest = np.linalg.norm(moment.displacement, axis=1).max()
+    found.append(("Largest displacement", f"{largest:.3g} mm", moment.label))
+    failed = int(traces.failures.sum())
+    found.append(
+        ("Steps", f"{len(traces.at) - 1}", f"{failed} attempts failed" if failed else "none failed")
+    )
+    found.append(("Computed in", f"{result.timings.get('run', np.nan):.0f} s", "without meshing"))
+    return [{"name": name, "value": value, "note": note} for name, value, note in found]
+
+
+def _stages(result: MechanicsResult) -> list[dict[str, str]]:
+    traces, found = result.traces, []
+    for moment in result.moments:
+        row = row_of(result, moment)
+        stretch = moment.fields["fibre_stretch"]
+        volumes = [
+            f"{CAVITY[name].upper()} {v[row] / 1000.0:.4g} mL" for name, v in traces.volumes.items()
+        ]
+        found.append(
+            {
+                "name": title(result, moment),
+                "volumes": ", ".join(volumes),
+                "stretch": f"{np.percentile(stretch, 5):.3f} to {np.percentile(stretch, 95):.3f}",
+                "ratio": f"{traces.least_ratio[row]:.3f}",
+            }
+        )
+    return found
+
+
+def _expected(name: str, numbers: Mapping[str, Any]) -> list[dict[str, str]]:
+    try:
+        rows = expected.load(name)
+    except MissingDataError:
+        return []
+    return [
+        {
+            "name": one.name,
+            "ours": _number(expected.value_of(numbers, one.name)),
+            "expected": f"{_number(one.value)} ± {one.tolerance:.3g}",
+            "published": ""
+            if one.published is None
+            else f"{_number(one.published)} ({one.source})",
+            "unit": "" if one.unit == "1" else one.unit,
+            "verdict": "as expected"
+            if one.holds(expected.value_of(numbers, one.name))
+            else "differs",
+        }
+        for one in rows
+    ]
+
+
+def _provenance(result: MechanicsResult) -> list[tuple[str, str]]:
+    data = result.provenance
+    libraries = data.get("libraries", {})
+    return [
+        ("heart-twin", f"{data.get('heart_twin', '')} ({data.get('commit', '')})"),
+        ("ranks", str(data.get("ranks", ""))),
+        ("libraries", ", ".join(f"{name} {version}" for name, version in libraries.items())),
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or not np.isfinite(value) else f"{value:.5g}"

@@ -1,0 +1,1 @@
+"""Mechanics scenarios: from words to a deformed body, its fields, numbers and page."""

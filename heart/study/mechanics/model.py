@@ -1,0 +1,136 @@
+"""From sections of a scenario to a mechanical model, what holds it and what loads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from dolfinx import fem
+from numpy.typing import NDArray
+
+from heart.core.parameters import Parameter
+from heart.mechanics.active import ActiveStress
+from heart.mechanics.compressibility import Compressibility, Incompressible, Penalty, VolumeLaw
+from heart.mechanics.loads import Direction, Fixed, FollowerPressure, Load, Robin, sliding
+from heart.mechanics.materials.law import Material, Split
+from heart.mechanics.materials.registry import REGISTRY
+from heart.mechanics.model import MechanicsModel
+from heart.mechanics.space import Element, MechanicsSpace
+from heart.scenario.mechanics import MechanicsScenario
+from heart.scenario.mechanics_loads import FixedSection, SlidingSection, SpringSection
+from heart.scenario.mechanics_material import CompressibilitySection, MaterialSection, read
+from heart.study.electro.places import cells_in
+from heart.study.mechanics.specimen import Specimen, cell_field
+
+Float = NDArray[np.float64]
+
+COMPONENTS = {"x": 0, "y": 1, "z": 2}
+
+
+def element_of(scenario: MechanicsScenario) -> Element:
+    """Return the elements that a scenario names."""
+    return Element[scenario.elements.kind.upper()]
+
+
+def model_of(
+    scenario: MechanicsScenario, specimen: Specimen, space: MechanicsSpace, tension: Any
+) -> MechanicsModel:
+    """Return the model; `tension` is a constant in kPa, None where the muscle is passive."""
+    active = None
+    if tension is not None:
+        active = ActiveStress(tension, scenario.active.sheet, scenario.active.normal)
+    return MechanicsModel(
+        material=law_of(scenario.material, specimen, space),
+        compressibility=_compressibility(scenario.compressibility),
+        active=active,
+        split=Split[scenario.split.upper()],
+    )
+
+
+def law_of(
+    sections: Sequence[MaterialSection], specimen: Specimen, space: MechanicsSpace
+) -> Material:
+    """Return the passive law, with a field for each parameter that differs between places.
+
+    Raises
+    ------
+    ParameterError
+        A place without cells, or a value that a factor makes implausible.
+    """
+    name = str(sections[0].law)
+    table = parameters_of(sections, specimen)
+    values: dict[str, Any] = {
+        key: float(column[0]) if np.ptp(column) == 0.0 else cell_field(space, column)
+        for key, column in table.items()
+    }
+    law: Any = REGISTRY[name]
+    return law(**values)
+
+
+def parameters_of(sections: Sequence[MaterialSection], specimen: Specimen) -> dict[str, Float]:
+    """Return each parameter of the law per cell, (m,)."""
+    name, count = str(sections[0].law), len(specimen.mesh.cells)
+    known = REGISTRY[name].PARAMETERS
+    first = {key: parameter.value for key, parameter in known.items()}
+    first |= read(name, sections[0].parameters)
+    first |= _scaled(sections[0], first, known)
+    table = {key: np.full(count, value) for key, value in first.items()}
+    for number, section in enumerate(sections[1:], start=1):
+        inside = cells_in(specimen.muscle, section.where, f"material[{number}]")
+        given = read(name, section.parameters) | _scaled(section, first, known)
+        for key, value in given.items():
+            table[key][inside] = value
+    return table
+
+
+def _scaled(section: MaterialSection, first: dict[str, float], known: Any) -> dict[str, float]:
+    found = {}
+    for key, factor in section.scale.items():
+        parameter: Parameter = known[key]
+        found[key] = parameter.check(factor * first[key], name=f"{key} times {factor:g}")
+    return found
+
+
+def supports_of(scenario: MechanicsScenario, specimen: Specimen) -> list[Load]:
+    """Return what holds the body, one load for each tag."""
+    held: list[Load] = []
+    for section in scenario.boundary:
+        for tag in specimen.tags(section.boundary):
+            match section:
+                case FixedSection():
+                    axes = tuple(COMPONENTS[name] for name in section.components)
+                    held.append(Fixed(tag, axes))
+                case SlidingSection():
+                    held.append(sliding(tag, COMPONENTS[section.axis]))
+                case SpringSection():
+                    direction = Direction(section.direction)
+                    held.append(Robin(tag, section.stiffness, section.damping, direction))
+    return held
+
+
+def pressures_of(scenario: MechanicsScenario, specimen: Specimen) -> list[Load]:
+    """Return a follower pressure for each tag that any stage loads, at its largest."""
+    found: list[Load] = []
+    for name in scenario.loads.loaded:
+        largest = max((stage.pressure.get(name, 0.0) for stage in scenario.loads.stages), key=abs)
+        found += [FollowerPressure(tag, largest) for tag in specimen.tags(name)]
+    return found
+
+
+def tension_of(scenario: MechanicsScenario, space: MechanicsSpace) -> Any:
+    """Return the constant of the active tension; None where no stage has any."""
+    if not any(stage.tension for stage in scenario.loads.stages):
+        return None
+    return fem.Constant(space.mesh, 0.0)
+
+
+def _compressibility(section: CompressibilitySection) -> Compressibility:
+    match section.kind:
+        case "incompressible":
+            return Incompressible()
+        case "nearly_incompressible":
+            return Incompressible(section.bulk_modulus or Penalty().bulk_modulus)
+        case "penalty":
+            law = VolumeLaw[section.law.upper()]
+            return Penalty(section.bulk_modulus or Penalty().bulk_modulus, law)

@@ -1,0 +1,85 @@
+"""The numbers of a mechanics run under the names that scripts and tests rely on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from heart.numerics import tetrahedra
+from heart.study.mechanics.result import MechanicsResult, Moment
+
+AXES = "xyz"
+CAVITY = {"lv_endo": "lv", "rv_endo": "rv"}
+MM3_PER_ML = 1000.0
+
+
+def quantities(result: MechanicsResult) -> dict[str, Any]:
+    """Return qoi.json as plain data: {name: {value, unit, interval}}.
+
+    Names begin with ``reference`` or the label of a stage.
+    """
+    traces = result.traces
+    named: dict[str, Any] = {
+        "mesh.nodes": _entry(len(result.mesh.points), "1"),
+        "mesh.cells": _entry(len(result.mesh.cells), "1"),
+        "mesh.edge": _entry(result.steps["edge"], "mm"),
+        "unknowns": _entry(int(result.steps["unknowns"]), "1"),
+    }
+    for boundary, volumes in traces.volumes.items():
+        named[f"reference.{CAVITY[boundary]}.volume"] = _entry(float(volumes[0]), "mm3")
+    for moment in result.moments:
+        named |= {f"{moment.label}.{name}": one for name, one in _of_moment(result, moment).items()}
+    named["steps"] = _entry(len(traces.at) - 1, "1")
+    named["newton_iterations"] = _entry(int(traces.iterations.sum()), "1")
+    named["failed_attempts"] = _entry(int(traces.failures.sum()), "1")
+    named["least_volume_ratio"] = _entry(float(traces.least_ratio.min()), "1")
+    named["timing.run_s"] = _entry(result.timings.get("run"), "s")
+    return named
+
+
+def row_of(result: MechanicsResult, moment: Moment) -> int:
+    """Return the step at which a moment was noted."""
+    return int(np.abs(result.traces.at - moment.at).argmin())
+
+
+def _of_moment(result: MechanicsResult, moment: Moment) -> dict[str, Any]:
+    traces, row = result.traces, row_of(result, moment)
+    found: dict[str, Any] = {}
+    for boundary, pressures in traces.pressures.items():
+        name = CAVITY.get(boundary, boundary)
+        found[f"{name}.pressure"] = _entry(float(pressures[row]), "kPa")
+    for boundary, volumes in traces.volumes.items():
+        name = CAVITY[boundary]
+        found[f"{name}.volume"] = _entry(float(volumes[row]), "mm3")
+        found[f"{name}.volume_ratio"] = _entry(float(volumes[row] / volumes[0]), "1")
+    if traces.tension.any():
+        found["tension"] = _entry(float(traces.tension[row]), "kPa")
+    for k, probe in enumerate(result.probes):
+        place = traces.places[k, row]
+        for axis, name in enumerate(AXES):
+            moved = float(place[axis] - probe.point[axis])
+            found[f"probe.{probe.label}.{name}"] = _entry(float(place[axis]), "mm")
+            found[f"probe.{probe.label}.u{name}"] = _entry(moved, "mm")
+    volume = tetrahedra.volumes(result.mesh.points, result.mesh.cells)
+    weight = volume / volume.sum()
+    stretch = moment.fields["fibre_stretch"]
+    found["fibre_stretch.mean"] = _entry(float(weight @ stretch), "1")
+    found["fibre_stretch.low"] = _entry(float(np.percentile(stretch, 5.0)), "1")
+    found["fibre_stretch.high"] = _entry(float(np.percentile(stretch, 95.0)), "1")
+    largest = np.linalg.norm(moment.displacement, axis=1).max()
+    found["displacement.largest"] = _entry(float(largest), "mm")
+    return found
+
+
+def _entry(value: float | None, unit: str) -> Mapping[str, Any]:
+    return {"value": _plain(value), "unit": unit, "interval": None}
+
+
+def _plain(value: float | None) -> float | int | None:
+    """Return a JSON number; what is not finite is null, as JSON has no other word for it."""
+    if value is None or not math.isfinite(value):
+        return None
+    return value if isinstance(value, int) else round(float(value), 6)
