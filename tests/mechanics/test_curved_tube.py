@@ -13,7 +13,7 @@ from heart.core.errors import NonPhysicalError
 from heart.mechanics.space import Element, MechanicsSpace, tetrahedral
 from heart.observe.cavity import Cavity
 from heart.study.verification import thick_tube
-from heart.study.verification.land2015 import family
+from heart.study.verification.land2015_fibres import family
 
 # ∫ π rs² (1 − z²/rl²) dz from −17 to 5.
 EXACT = np.pi * 49.0 * (22.0 - (5.0**3 + 17.0**3) / (3.0 * 17.0**2))
