@@ -1,0 +1,299 @@
+"""Tension that answers to the stretch: tangent, closed forms on a cube, and the coupling trap."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+import ufl
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+from dolfinx.mesh import CellType, create_box
+from mpi4py import MPI
+from scipy.optimize import brentq
+
+from heart.core.errors import ParameterError
+from heart.mechanics.active import ActiveStress
+from heart.mechanics.axes import Axes
+from heart.mechanics.compressibility import Penalty
+from heart.mechanics.contraction import Contraction, QuasiStatic
+from heart.mechanics.feedback import Muscle, QuadraturePoints, Scheme, TensionField
+from heart.mechanics.land2017 import Land2017
+from heart.mechanics.loads import Fixed, sliding
+from heart.mechanics.materials.neo_hookean import NeoHookean
+from heart.mechanics.materials.registry import REGISTRY as PASSIVE
+from heart.mechanics.model import MechanicsModel
+from heart.mechanics.space import Element, MechanicsSpace, marked, tetrahedral
+from heart.mechanics.static import StaticProblem
+from heart.mechanics.tension_law import REGISTRY as ACTIVE
+from heart.mechanics.tension_law import ActiveLaw, Triggered
+from heart.mechanics.waveform import Sampled
+from heart.numerics.newton import compiled
+from heart.numerics.profiles import load
+
+DIRECT = load("mechanics/direct")
+AXES = Axes(*(ufl.as_vector(row) for row in np.eye(3).tolist()))
+SIDES = {
+    1 + 2 * axis + side: (lambda x, a=axis, s=side: np.isclose(x[a], s))
+    for axis in range(3)
+    for side in (0, 1)
+}
+ROLLERS = [sliding(1, 0), sliding(3, 1), sliding(5, 2)]
+MU = 15.0
+CORNERS = np.array([[0, 0, 0], [1.0, 0, 0], [0.2, 1.1, 0], [0.1, 0.3, 0.9]])
+
+
+class Cube:
+    """An incompressible neo-Hookean cube of one cell on rollers, whose tension can be anything."""
+
+    def __init__(self, *more: Any) -> None:
+        mesh = create_box(MPI.COMM_SELF, [[0, 0, 0], [1, 1, 1]], [1] * 3, CellType.hexahedron)
+        self.space = MechanicsSpace(mesh, marked(mesh, SIDES), Element.P2_P1, 4)
+        self.field = TensionField.on(self.space)
+        self.share = fem.Constant(mesh, 0.0)
+        model = MechanicsModel(NeoHookean(MU), active=self.field.stress(self.share))
+        self.problem = StaticProblem(model, self.space, AXES, [*ROLLERS, *more])
+
+    def pull(self, tension: float, stiffness: float = 0.0, stretch: float = 1.0) -> np.ndarray:
+        """Solve with a linear tension and return the stretches along x, y, z."""
+        for one, value in (
+            (self.field.tension, tension),
+            (self.field.stiffness, stiffness),
+            (self.field.stretch, stretch),
+        ):
+            one.x.array[:] = value
+        for part in (0.25, 0.5, 1.0):
+            self.field.tension.x.array[:] = part * tension
+            self.problem.solve(DIRECT)
+        return self.stretches()
+
+    def stretches(self) -> np.ndarray:
+        u = self.problem.displacement()
+        places = u.function_space.tabulate_dof_coordinates()
+        return 1.0 + u.x.array.reshape(-1, 3)[np.argmin(np.linalg.norm(places - 1.0, axis=1))]
+
+    def reaction(self, side: int) -> float:
+        """Return the force along x on a side, from the residual at its nodes."""
+        total = 0.0
+        axis, _ = self.space.displacement.sub(0).collapse()
+        facets = self.space.facets.find(side)
+        rows = fem.locate_dofs_topological((self.space.displacement.sub(0), axis), 2, facets)[0]
+        for form in self.problem.forms:
+            total += fem_petsc.assemble_vector(compiled(form)).array[rows].sum()
+        return float(total)
+
+
+@pytest.fixture(scope="module")
+def free() -> Cube:
+    return Cube()
+
+
+def test_unloaded_cube_shortens_by_the_closed_form(free: Cube) -> None:
+    """Isotonic, (µ + T) λ² = µ λ_n² with a share η along s: λ_n³ = √((µ+T)(µ+ηT))/µ."""
+    for tension, share in ((20.0, 0.0), (60.0, 0.0), (60.0, 0.3)):
+        free.share.value = share
+        across = (np.sqrt((MU + tension) * (MU + share * tension)) / MU) ** (1.0 / 3.0)
+        expected = across * np.sqrt([MU / (MU + tension), MU / (MU + share * tension), 1.0])
+        np.testing.assert_allclose(free.pull(tension), expected, rtol=1e-8)
+    free.share.value = 0.0
+
+
+def test_unloaded_cube_feels_the_tension_of_its_stretch(free: Cube) -> None:
+    """With T + K (λ − λ₀) the stretch is the root of a scalar equation, to 1e-8."""
+    for tension, stiffness, stretch in (
+        (40.0, 200.0, 0.95),
+        (10.0, 2000.0, 0.9),
+        (60.0, 50.0, 1.1),
+    ):
+        root = balance(tension, stiffness, stretch)
+        assert free.pull(tension, stiffness, stretch)[0] == pytest.approx(root, rel=1e-8)
+
+
+@pytest.mark.parametrize("stretch", [1.0, 1.1])
+def test_held_cube_pulls_by_the_closed_form(stretch: float) -> None:
+    """Isometric: force = area × (µ(λ² − 1/λ) + T λ²), at λ = 1 the tension itself."""
+    held = Cube(Fixed(2, (0,), lambda x: np.full_like(x, stretch - 1.0)))
+    held.pull(60.0)
+    area = 1.0 / stretch
+    expected = area * (MU * (stretch**2 - 1.0 / stretch) + 60.0 * stretch**2)
+    assert held.reaction(2) == pytest.approx(expected, rel=1e-8)
+    assert held.reaction(1) == pytest.approx(-expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("name", sorted(PASSIVE))
+def test_tangent_contains_the_feedback(name: str) -> None:
+    """For each passive law with each law of tension: K d is the difference quotient of R."""
+    facets = np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]])
+    mesh, tags = tetrahedral(
+        CORNERS, np.array([[0, 1, 2, 3]]), facets, np.array([1, 2, 3, 4]), MPI.COMM_SELF
+    )
+    space = MechanicsSpace(mesh, tags, Element.P1, 1)
+    field = TensionField.on(space)
+    turned, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
+    axes = Axes(*(fem.Constant(mesh, row) for row in turned.copy()))
+    model = MechanicsModel(PASSIVE[name](), Penalty(500.0), active=field.stress(0.3, 0.1))
+    system = (problem := StaticProblem(model, space, axes, [Fixed(1)])).system
+    rng = np.random.default_rng(3)
+    x, d = system.vector.duplicate(), system.vector.duplicate()
+    x.array[:] = rng.uniform(-0.03, 0.03, x.getLocalSize())
+    d.array[:] = rng.uniform(-1.0, 1.0, x.getLocalSize())
+    for condition in system.conditions:
+        x.array[condition.dof_indices()[0]] = 0.0
+        d.array[condition.dof_indices()[0]] = 0.0
+    tangents = []
+    for law in ACTIVE.values():
+        problem.state.x.array[:] = 0.0
+        muscle = Muscle(law(), field, problem.u, axes)
+        for time in (50.0, 100.0):
+            muscle.begin(time, 50.0)
+            muscle.commit()
+        muscle.begin(105.0, 5.0)
+        assert field.tension.x.array.min() > 5.0
+        system.tangent(x, system.matrix)
+        ours, up, down = system.matrix.createVecLeft(), x.duplicate(), x.duplicate()
+        system.matrix.mult(d, ours)
+        h = 1e-6
+        system.residual(x + h * d, up)
+        system.residual(x - h * d, down)
+        slope = (up.array - down.array) / (2 * h)
+        np.testing.assert_allclose(ours.array, slope, rtol=1e-6, atol=1e-7 * np.abs(slope).max())
+        asymmetry = (system.matrix - system.matrix.copy().transpose()).norm()
+        assert asymmetry < 1e-10 * system.matrix.norm()
+        field.stiffness.x.array[:] = 0.0
+        system.tangent(x, system.matrix)
+        system.matrix.mult(d, up)
+        tangents.append(np.abs(up.array - ours.array).max() / np.abs(ours.array).max())
+    assert dict(zip(ACTIVE, np.array(tangents) > 1e-3, strict=True)) == {
+        "prescribed": False,
+        "triggered": True,
+        "land2017": True,
+    }
+
+
+def balance(tension: float, stiffness: float, stretch: float) -> float:
+    """Return λ of the free cube: µ(λ² − 1/λ) + (T + K (λ − λ₀)) λ² = 0."""
+
+    def force(x: float) -> float:
+        return MU * (x**2 - 1.0 / x) + (tension + stiffness * (x - stretch)) * x**2
+
+    return float(brentq(force, 0.05, 3.0, xtol=1e-13))
+
+
+def shortening(law: ActiveLaw, step: float, until: float, scheme: Scheme) -> np.ndarray:
+    """Return λ after each step of a free fibre at one point, as `Muscle` steps it."""
+    states, stretch, before, out = law.states(1), np.ones(1), np.ones(1), []
+    for k in range(round(until / step)):
+        since = np.array([(k + 1) * step])
+        if scheme is Scheme.STABILISED:
+            end = law.advance(states, since, step, stretch, stretch)
+            stiffness = law.slope(states, since, step, stretch)[0]
+        else:
+            end, stiffness = law.advance(states, since, step, before, stretch), 0.0
+        tension = law.tension(end, since, stretch)[0]
+        after = np.array([balance(tension, stiffness, stretch[0])])
+        pair = (stretch, after) if scheme is Scheme.STABILISED else (before, stretch)
+        states = law.advance(states, since, step, *pair)
+        before, stretch = stretch, after
+        out.append(after[0])
+    return np.array(out)
+
+
+def tetanus() -> Land2017:
+    """Calcium that comes and stays."""
+    return Land2017(Sampled(np.array([0.0, 50.0]), np.array([0.1, 0.6])))
+
+
+def test_the_trap_and_the_way_out() -> None:
+    """Staggered: wild, and worse with smaller steps. Stabilised: smooth, of first order.
+
+    Velocity feedback of the Land model is an active stiffness of hundreds of kPa on a passive one
+    of some tens: the lagged tension overcorrects by that ratio in every step, so that halving the
+    step doubles the way that the fibre goes back and forth [RegazzoniQuarteroni2021].
+    """
+    law, until = tetanus(), 160.0
+    reference = shortening(law, 0.125, until, Scheme.STABILISED)
+    errors: dict[Scheme, list[float]] = {}
+    ways: dict[Scheme, list[float]] = {}
+    for scheme in Scheme:
+        for step in (4.0, 2.0, 1.0, 0.5):
+            stretch = shortening(law, step, until, scheme)
+            every = round(4.0 / step)
+            gap = stretch[every - 1 :: every] - reference[31::32]
+            errors.setdefault(scheme, []).append(float(np.abs(gap).max()))
+            ways.setdefault(scheme, []).append(float(np.abs(np.diff(stretch)).sum()))
+    good, bad = errors[Scheme.STABILISED], errors[Scheme.STAGGERED]
+    for coarse, fine in itertools.pairwise(good):
+        assert np.log2(coarse / fine) == pytest.approx(1.0, abs=0.3), good
+    assert good[2] < 0.002
+    shortened = 1.0 - reference[-1]
+    assert max(ways[Scheme.STABILISED]) < 1.05 * shortened
+    assert min(bad) > 0.25, bad
+    assert ways[Scheme.STAGGERED][0] > 10.0 * shortened
+    for coarse, fine in itertools.pairwise(ways[Scheme.STAGGERED]):
+        assert fine > 1.6 * coarse, ways
+
+
+def test_the_body_steps_as_the_point_does() -> None:
+    """The cube with `Muscle` and `Contraction` has λ of the scalar computation, in both schemes."""
+    for scheme in Scheme:
+        cube = Cube()
+        muscle = Muscle(tetanus(), cube.field, cube.problem.u, AXES, scheme=scheme)
+        beat = Contraction(QuasiStatic(cube.problem), muscle)
+        expected = shortening(tetanus(), 4.0, 60.0, scheme)
+        for k in range(15):
+            beat.trial(2.0, DIRECT)
+            beat.trial(4.0, DIRECT)
+            beat.accept()
+            assert cube.stretches()[0] == pytest.approx(expected[k], abs=1e-8)
+        assert muscle.stretch == pytest.approx(expected[-1], abs=1e-8)
+
+
+def test_scar_and_late_points_do_not_pull(free: Cube) -> None:
+    """Strength 0 and activation 'never' are silence; a period starts the next beat."""
+    points = free.field.points
+    late = np.full(points.count, 30.0)
+    late[:3] = np.nan
+    strength = np.ones(points.count)
+    strength[-4:] = 0.0
+    free.problem.state.x.array[:] = 0.0
+    law = Triggered()
+    muscle = Muscle(
+        law, free.field, free.problem.u, AXES, activation=late, strength=strength, period=800.0
+    )
+    muscle.begin(130.0, 1.0)
+    tension = free.field.tension.x.array
+    alive = law.tension(np.zeros((0, 1)), np.array([100.0]), np.ones(1))[0]
+    np.testing.assert_allclose(np.sort(tension)[7:], alive, rtol=1e-12)
+    np.testing.assert_array_equal(np.sort(tension)[:7], 0.0)
+    muscle.begin(930.0, 1.0)
+    np.testing.assert_allclose(free.field.tension.x.array.max(), alive, rtol=1e-12)
+    with pytest.raises(ParameterError, match="activation has 2 values"):
+        Muscle(law, free.field, free.problem.u, AXES, activation=[0.0, 1.0])
+
+
+def test_fields_of_vertices_and_cells_reach_the_points() -> None:
+    """Activation comes per vertex of the input mesh: linear fields are exact, holes stay holes."""
+    mesh = create_box(MPI.COMM_SELF, [[0, 0, 0], [2, 1, 1]], [2, 1, 1], CellType.tetrahedron)
+    points = mesh.geometry.x[np.argsort(mesh.geometry.input_global_indices)]
+    space = MechanicsSpace(mesh, marked(mesh, SIDES), Element.P1, 2)
+    at = QuadraturePoints(space)
+    x = at.sample(at.sampler(ufl.SpatialCoordinate(mesh)[0]))
+    np.testing.assert_allclose(at.of_vertices(3.0 * points[:, 0] + 1.0), 3.0 * x + 1.0, rtol=1e-12)
+    holed = np.where(points[:, 0] > 1.5, np.nan, 7.0)
+    np.testing.assert_allclose(at.of_vertices(holed), np.where(x > 1.0, np.inf, 7.0), rtol=1e-12)
+    count = mesh.topology.index_map(3).size_local
+    centres = np.empty(count)
+    centres[mesh.topology.original_cell_index] = x.reshape(count, -1).mean(axis=1)
+    np.testing.assert_allclose(
+        at.of_cells(centres).reshape(count, -1)[:, 0], x.reshape(count, -1).mean(axis=1)
+    )
+    with pytest.raises(ParameterError, match="one value per vertex"):
+        at.of_vertices([1.0, 2.0])
+
+
+def test_stiffness_needs_its_stretch() -> None:
+    """Half of a linear law is no law."""
+    with pytest.raises(ParameterError, match="belong together"):
+        ActiveStress(1.0, stiffness=2.0)
