@@ -24,7 +24,7 @@ from heart.numerics import tetrahedra
 from heart.scenario.electro_body import CaseBody, IdealisedBody
 from heart.scenario.mechanics_body import BeamBody, LandBody
 from heart.study.electro.body import Muscle, build
-from heart.study.verification.land2015 import family, family_axes
+from heart.study.verification.land2015_fibres import family, family_axes
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer]
