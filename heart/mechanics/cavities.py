@@ -182,8 +182,12 @@ class CavityProblem:
     ----------
     problem
         For displacement, pressure of the muscle and forms.
+    system
+        The bordered system.
     rest
-        Volumes before the load, (k,) in mm³.
+        Volumes (k,) in mm³ of the state that the problem came with.
+    volume_functionals
+        One for each cavity.
 
     Raises
     ------
@@ -244,7 +248,7 @@ class CavityProblem:
         )  # fmt: skip
         area = float(self.system.measures()[-1]) if traction is not None else 1.0
         self._closure.weigh(self.system.column_norms(), area)
-        self._volumes = volumes
+        self.volume_functionals = tuple(volumes)
         self._solvers: dict[str, BorderedSolver] = {}
         self.apply(1.0)
 
@@ -271,7 +275,7 @@ class CavityProblem:
         NonPhysicalError
             One is not positive.
         """
-        return np.array([volume.volume() for volume in self._volumes])
+        return np.array([volume.volume() for volume in self.volume_functionals])
 
     def apply(self, fraction: float) -> None:
         """Set volumes and all other loads to a fraction of the way to their full value."""
