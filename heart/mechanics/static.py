@@ -28,7 +28,7 @@ from heart.mechanics.loads import BasalTraction, Fixed, FollowerPressure, Load, 
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.rigid import near_nullspace, require_held
 from heart.mechanics.space import FACETS, Element, MechanicsSpace
-from heart.numerics.newton import NewtonSolver, NonlinearOutcome, NonlinearSystem
+from heart.numerics.newton import Assembly, NewtonSolver, NonlinearOutcome, NonlinearSystem
 from heart.numerics.profiles import Profile
 from heart.numerics.step_controller import Worst
 
@@ -58,6 +58,8 @@ class StaticProblem:
         Pressures and what holds the body; all six rigid motions have to be held.
     ramps
         Constants that are scaled with the loads.
+    assembly
+        Of the integrals over cells; `system.assembly` tells what is in use.
 
     Attributes
     ----------
@@ -81,6 +83,7 @@ class StaticProblem:
         axes: Axes,
         loads: Sequence[Load],
         ramps: Sequence[Ramp] = (),
+        assembly: Assembly = Assembly.KERNEL,
     ) -> None:
         _check_elements(model, space)
         require_held(space, loads)
@@ -97,7 +100,7 @@ class StaticProblem:
             if isinstance(load, Fixed)
             for condition in self._conditions(load)
         ]
-        self.system = NonlinearSystem(self.forms, self.state, conditions)
+        self.system = NonlinearSystem(self.forms, self.state, conditions, assembly)
         self._solvers: dict[str, NewtonSolver] = {}
         self._gradient = fem.Expression(
             deformation_gradient(self.u), _sample(space), comm=space.comm

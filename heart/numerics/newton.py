@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from heart.core.errors import (
     ParameterError,
     ScenarioError,
 )
+from heart.numerics.element_kernel.from_ufl import Unsupported
+from heart.numerics.element_kernel.kernel import Kernel, kernel
 from heart.numerics.profiles import Profile
 
 Float = NDArray[np.float64]
@@ -92,6 +95,24 @@ def compiled(form: Any) -> Any:
     return fem.form(form, jit_options=COMPILER)
 
 
+class Assembly(Enum):
+    """Whose code does the cells: the kernels of `heart.numerics.element_kernel` or the compiler's.
+
+    Kernels are several times faster and exist for what most laws need.
+    """
+
+    KERNEL = "kernel"
+    FORM = "form"
+
+
+@dataclass(frozen=True)
+class Term:
+    """Part of a residual, with its tangent, as compiled forms of DOLFINx."""
+
+    residual: Any
+    tangent: Any
+
+
 class NonlinearSystem:
     """Residual and tangent of a state, assembled into the same vector and matrix each time.
 
@@ -105,13 +126,34 @@ class NonlinearSystem:
         Function that holds the unknowns; its values are the start and the result of a solve.
     conditions
         Dirichlet conditions; their values may change between solves.
+    assembly
+        Of the integrals over cells.
+
+    Attributes
+    ----------
+    assembly
+        What is in use: `FORM` where there is no kernel for these integrals.
     """
 
-    def __init__(self, residual: Sequence[Any], state: Any, conditions: Sequence[Any] = ()) -> None:
+    def __init__(
+        self,
+        residual: Sequence[Any],
+        state: Any,
+        conditions: Sequence[Any] = (),
+        assembly: Assembly = Assembly.KERNEL,
+    ) -> None:
         self.state, self.conditions = state, list(conditions)
         self.comm: Any = state.function_space.mesh.comm
-        self._residuals = [compiled(form) for form in residual]
-        self._tangents = [compiled(ufl.derivative(form, state)) for form in residual]
+        for form in residual:
+            require_degree(form)
+        cells = _cells(residual, state) if assembly is Assembly.KERNEL else None
+        self.assembly = Assembly.FORM if cells is None else assembly
+        forms = residual if cells is None else _without_cells(residual)
+        terms = [Term(compiled(form), compiled(ufl.derivative(form, state))) for form in forms]
+        if cells is not None:
+            terms.insert(0, Term(cells.residual, cells.tangent))
+        self._residuals = [term.residual for term in terms]
+        self._tangents = [term.tangent for term in terms]
         self.matrix: Any = fem_petsc.create_matrix(self._tangents[0])
         self.matrix.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
         self.renew()
@@ -170,6 +212,23 @@ class NonlinearSystem:
             condition.set(target)
         local = float(np.abs(target - self.state.x.array).max(initial=0.0))
         return float(self.comm.allreduce(local, op=MPI.MAX))
+
+
+def _cells(residual: Sequence[Any], state: Any) -> Kernel | None:
+    """Return one kernel for all integrals over cells, or None where there is none for them."""
+    integrals = [one for form in residual for one in form.integrals_by_type("cell")]
+    if not integrals:
+        return None
+    try:
+        return kernel(ufl.Form(integrals), state)
+    except Unsupported:
+        return None
+
+
+def _without_cells(residual: Sequence[Any]) -> list[Any]:
+    """Return what is left of the forms without their integrals over cells."""
+    left = [[one for one in form.integrals() if one.integral_type() != "cell"] for form in residual]
+    return [ufl.Form(integrals) for integrals in left if integrals]
 
 
 class NewtonSolver:

@@ -1,0 +1,1 @@
+"""Kernels: residual and tangent of the cells as C that is written for its law and element."""

@@ -1,0 +1,139 @@
+"""Forms of DOLFINx whose cells are done by a generated kernel.
+
+Insertion, prescribed values, ghosts and ranks remain DOLFINx's: it calls the kernel where it
+would call the form compiler's code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from dolfinx import cpp, fem
+from ufl.classes import Argument, CoefficientDerivative
+
+from heart.core import native
+from heart.core.errors import HeartError, StorageError
+from heart.numerics.element_kernel.elements import Rule
+from heart.numerics.element_kernel.from_ufl import Unsupported
+from heart.numerics.element_kernel.pointwise import Pointwise, differentiate
+from heart.numerics.element_kernel.source import Source
+
+# No -fassociative-math: it would undo the rounding in exp, and Kahan's tricks in ln.
+FLAGS = (
+    "-O2",
+    "-ffp-contract=fast",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-signed-zeros",
+)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Residual and tangent as two forms.
+
+    Attributes
+    ----------
+    residual, tangent
+        Compiled forms of rank 1 and 2, which DOLFINx assembles like any other.
+    library
+        Keeps the code of both loaded.
+    """
+
+    residual: Any
+    tangent: Any
+    library: ctypes.CDLL
+
+
+def kernel(form: Any, state: Any) -> Kernel:
+    """Return the kernel of a residual's integrals over all cells. Collective.
+
+    Parameters
+    ----------
+    form
+        UFL form of rank 1 with cell integrals of one degree: derivatives of potentials by the
+        state, as `ufl.derivative` gives them, and virtual work.
+    state
+        Function that the unknowns are in.
+
+    Raises
+    ------
+    Unsupported
+        The form needs something that kernels do not cover.
+    StorageError
+        The compiler failed, or there is none.
+    """
+    space = state.function_space
+    mesh, geometry = space.mesh, space.mesh.ufl_domain().ufl_coordinate_element()
+    if mesh.geometry.dim != 3 or mesh.topology.dim != 3:
+        raise Unsupported("cells that are not solid")
+    degrees = {int(one.metadata()["quadrature_degree"]) for one in form.integrals()}
+    if len(degrees) != 1:
+        raise Unsupported("several quadrature degrees")
+    rule = Rule.of(mesh.basix_cell(), degrees.pop())
+    point = differentiate(*_sorted(form, state), state)
+    library = _loaded(Source(point, mesh.basix_cell(), geometry, rule).text(), mesh.comm)
+    return Kernel(
+        residual=_form(library.residual, point, [space]),
+        tangent=_form(library.tangent, point, [space, space]),
+        library=library,
+    )
+
+
+def _sorted(form: Any, state: Any) -> tuple[list[Any], list[Any]]:
+    """Return potentials and virtual works of a form."""
+    potentials, works = [], []
+    for integral in form.integrals():
+        if integral.integral_type() != "cell" or integral.subdomain_id() != "everywhere":
+            raise Unsupported("integrals over a part of the cells")
+        if set(integral.metadata()) != {"quadrature_degree"}:
+            raise Unsupported("a quadrature rule of its own")
+        integrand = integral.integrand()
+        if isinstance(integrand, CoefficientDerivative):
+            density, by, direction, chain = integrand.ufl_operands
+            if by.ufl_operands == (state,) and not chain.ufl_operands and _is_test(direction):
+                potentials.append(density)
+                continue
+        works.append(integrand)
+    return potentials, works
+
+
+def _is_test(direction: Any) -> bool:
+    (operand,) = direction.ufl_operands
+    return isinstance(operand, Argument) and operand.number() == 0
+
+
+def _loaded(text: str, comm: Any) -> ctypes.CDLL:
+    """Return the library, compiled by the first rank; an error there is raised on all."""
+    library, message = None, ""
+    if comm.rank == 0:
+        try:
+            library = native.load(text, FLAGS)
+        except HeartError as error:
+            message = str(error)
+    message = comm.bcast(message, root=0)
+    if message:
+        raise StorageError(message)
+    return native.load(text, FLAGS) if library is None else library
+
+
+def _form(function: Any, point: Pointwise, spaces: list[Any]) -> Any:
+    space, scalars = spaces[0], point.scalars
+    mesh = space.mesh
+    cells = np.arange(mesh.topology.index_map(mesh.topology.dim).size_local, dtype=np.int32)
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    used = np.arange(len(scalars.coefficients), dtype=np.int8)
+    kind = fem.IntegralType.cell
+    form = cpp.fem.Form_float64(
+        [one._cpp_object for one in spaces],
+        {kind: [(0, address, cells, used)]},
+        [one._cpp_object for one in scalars.coefficients],
+        [one._cpp_object for one in scalars.constants],
+        False,
+        [],
+        mesh._cpp_object,
+    )
+    return fem.Form(form)
