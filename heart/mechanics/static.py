@@ -162,7 +162,11 @@ class StaticProblem:
 
     def set_pressures(self, pressures: Mapping[int, float]) -> None:
         """Set pressures in kPa by boundary, in place of a common fraction of their full value."""
-        followers = [load for load in self.loads if isinstance(load, FollowerPressure)]
+        followers = [
+            load
+            for load in self.loads
+            if isinstance(load, FollowerPressure) and isinstance(load.value, int | float)
+        ]
         for load, (constant, _) in zip(followers, self._pressures, strict=True):
             if int(load.boundary) in pressures:
                 constant.value = pressures[int(load.boundary)]
