@@ -199,9 +199,9 @@ class DynamicProblem:
         for drive in self.drives:
             drive.constant.value = drive.course(time)
 
-    def pressures(self) -> tuple[float, ...]:
-        """Return the pressures in kPa of the last balance that follow courses, in order."""
-        return tuple(float(constant.value) for constant, _ in self._pressures)
+    def pressure_constants(self) -> tuple[Any, ...]:
+        """Return the constants of pressures that follow courses, in the order of the loads."""
+        return tuple(constant for constant, _ in self._pressures)
 
     def start(self, displacement: Any, velocity: Any) -> None:
         """Set displacement and velocity at the present time; the acceleration balances them.
