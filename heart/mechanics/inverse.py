@@ -6,10 +6,10 @@ forward problem, ∫ P : ∂v/∂X dX, is
 
     ∫ σ : ∂v/∂x dx = ∫ j P(F) : (∂v/∂x F) dx,
 
-and every load has a counterpart: a pressure acts on the known surface, p ∫ n·v da; springs of the
-reference surface act on u = −U along N, with N dA = j f⁻ᵀ n da; fixed faces have U = 0; volume is
-kept by ∫ (J − 1) q j dx. With geometry and displacement of one degree these are, point by point,
-the integrals of the forward problem on the mesh X: both have the same discrete solution.
+and every load has a counterpart: a pressure acts on the known surface, p ∫ n·v da; springs, at
+rest in the reference, act per area there on u = −U, with N dA = j f⁻ᵀ n da; fixed faces have U = 0;
+volume is kept by ∫ (J − 1) q j dx. With geometry and displacement of one degree these are, point
+by point, the integrals of the forward problem on the mesh X: both have the same discrete solution.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from heart.core.errors import ParameterError
 from heart.mechanics import balance
 from heart.mechanics.configuration import AxesIn, Configuration, carried_symbolic
 from heart.mechanics.kinematics import deformation_gradient, right_cauchy_green
-from heart.mechanics.loads import Direction, Fixed, FollowerPressure, Robin
+from heart.mechanics.loads import BasalTraction, Direction, Fixed, FollowerPressure, Robin
 from heart.mechanics.rigid import near_nullspace
 from heart.mechanics.space import Element, MechanicsSpace
 from heart.mechanics.static import StaticProblem
@@ -98,12 +98,16 @@ class InverseProblem:
         for load in problem.loads:
             match load:
                 case FollowerPressure():
-                    pressure = fem.Constant(space.mesh, 0.0)
-                    self._pressures.append((pressure, load.value))
-                    area = space.surface(load.boundary)
-                    forms.append(pressure * ufl.inner(normal, v) * area)
+                    pressure = load.value
+                    if isinstance(pressure, int | float):
+                        pressure = fem.Constant(space.mesh, 0.0)
+                        self._pressures.append((pressure, float(load.value)))
+                    forms.append(pressure * ufl.inner(normal, v) * space.surface(load.boundary))
+                case BasalTraction():
+                    pull = ufl.inner(ufl.as_vector(load.traction), v)
+                    forms.append(-pull * space.surface(load.boundary))
                 case Robin():
-                    force = load.stiffness * _stretched(load, motion, j * ufl.inv(f).T * normal)
+                    force = load.stiffness * _stretched(load, motion, f, normal)
                     forms.append(ufl.inner(force, v) * space.surface(load.boundary))
                 case Fixed():
                     pass
@@ -180,12 +184,17 @@ def worst_between(configuration: Configuration, reference: Float, samples: Float
     return Worst(ratio=worst[1] if worst[0] else float("nan"), cell=worst[2], place=worst[3])
 
 
-def _stretched(load: Robin, motion: Any, push: Any) -> Any:
-    """Return the spring's motion times dA/da, for N dA = push da."""
+def _stretched(load: Robin, motion: Any, f: Any, normal: Any) -> Any:
+    """Return the spring's motion times dA/da, with N dA = j f⁻ᵀ n da."""
+    push = ufl.det(f) * ufl.inv(f).T * normal
     area = ufl.sqrt(ufl.inner(push, push))
-    if load.direction is Direction.FULL:
-        return -motion * area
-    return -ufl.inner(motion, push) * push / area
+    match load.direction:
+        case Direction.FULL:
+            return -motion * area
+        case Direction.DEFORMED_NORMAL:
+            return -ufl.inner(motion, normal) * normal * area
+        case Direction.NORMAL:
+            return -ufl.inner(motion, push) * push / area
 
 
 def reference_samples(space: MechanicsSpace) -> Float:
