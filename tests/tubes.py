@@ -24,10 +24,11 @@ UP = np.array([0.0, 0.0, 1.0])
 
 @dataclass
 class Tube:
-    """Space, a displacement to prescribe, and what is observed of it."""
+    """Space, a displacement to prescribe, centres of the cells as they were given."""
 
     space: MechanicsSpace
     u: Any
+    centres: np.ndarray
 
     def move(self, motion: Callable[[np.ndarray], np.ndarray]) -> None:
         """Set the displacement so that points X (n, 3) go to motion(X)."""
@@ -77,7 +78,7 @@ def tube(
         tags[(np.abs(part[facets][:, :, axis] - value) < 1e-9).all(axis=1)] = tag
     mesh, marks = tetrahedral(points, cells, facets, tags, comm)
     space = MechanicsSpace(mesh, marks, element)
-    return Tube(space, fem.Function(space.space))
+    return Tube(space, fem.Function(space.space), points[cells].mean(axis=1))
 
 
 def about_axis(angle: np.ndarray | float, x: np.ndarray) -> np.ndarray:

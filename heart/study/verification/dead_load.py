@@ -7,6 +7,7 @@ in; hearts have follower pressures instead, so this stays with the verification.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ufl
@@ -38,6 +39,8 @@ class DeadLoad:
     held
         Faces by tag and the components that are held, with a function of points (3, n) that
         gives the displacement (3, n), or None for zero.
+    tolerance
+        Residual in mN at which Newton's method may stop; a large bulk modulus leaves round-off.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class DeadLoad:
         space: MechanicsSpace,
         work: Callable[[Expression], Any],
         held: Sequence[tuple[int, tuple[int, ...], Callable[[Any], Any] | None]],
+        tolerance: float = 1e-9,
     ) -> None:
         self.space = space
         self.model = with_constants(model, space.mesh)
@@ -60,7 +64,9 @@ class DeadLoad:
             self._condition(tag, axis, motion) for tag, axes, motion in held for axis in axes
         ]
         self._system = NonlinearSystem([inner - self._share * work(v)], self.state, conditions)
-        self._solver = NewtonSolver(self._system, load("mechanics/direct"))
+        direct = load("mechanics/direct")
+        profile = replace(direct, petsc={**direct.petsc, "snes_atol": tolerance})
+        self._solver = NewtonSolver(self._system, profile)
 
     def _condition(self, tag: int, axis: int, motion: Callable[[Any], Any] | None) -> Any:
         component = self.space.displacement.sub(axis)
