@@ -110,9 +110,14 @@ def midline(problem: int, middle: Nodes) -> Midline:
 
 
 def twist_degrees(nodes: Nodes) -> Float:
-    """Return the angle (n,) by which nodes turn about z, in (−180°, 180°]."""
+    """Return the angle (n,) by which nodes turn, counterclockwise as seen from the apex.
+
+    The fibres of problem 3 are a right-handed helix at the endocardium and a left-handed one at
+    the epicardium, whose longer lever turns the apex counterclockwise seen from there, that is
+    backwards about +z. The table counts that as positive.
+    """
     before, after = (x[:, 0] + 1j * x[:, 1] for x in (nodes.reference, nodes.deformed))
-    return np.rad2deg(np.angle(after * before.conj()))
+    return np.rad2deg(np.angle(before * after.conj()))
 
 
 def beam_line(line: Nodes) -> Off:
