@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from heart.anatomy.heart_mesh import RINGS
 from heart.core.errors import ParameterError
+from heart.core.parameters import Parameter
 from heart.mechanics import balance
 from heart.mechanics.axes import Axes
 from heart.mechanics.basal_traction import base_area, unit_load, wall_vectors
@@ -37,6 +38,12 @@ from heart.numerics.step_controller import Worst
 
 Float = NDArray[np.float64]
 
+WEIGHT = Parameter(
+    10.0, "kPa", 0.1, 1000.0, "assumed",
+    "what a volume that is off by its size counts in the residual: the order of the cavity's "
+    "stiffness V dp/dV; with a tenth of it line searches shorten good steps",
+)  # fmt: skip
+
 
 class Relation(Protocol):
     """Equations between the pressures and the volumes of k cavities.
@@ -46,8 +53,8 @@ class Relation(Protocol):
     start
         First values of the pressures in kPa and of its own unknowns behind them, (m,).
     scale
-        (m,) what each equation is multiplied with to be relative to a volume: 1/volume for one
-        in mm³, 1/kPa for one in kPa.
+        (m,) what each equation is multiplied with to be a pressure in kPa: `WEIGHT` over the
+        volume for one in mm³, 1 for one in kPa.
     """
 
     start: Float
@@ -74,7 +81,7 @@ class PrescribedVolumes:
 
     def __init__(self, rest: Float, target: Float) -> None:
         self._rest, self._target = np.asarray(rest, float), np.asarray(target, float)
-        self.start, self.scale = np.zeros(len(rest)), 1.0 / self._rest
+        self.start, self.scale = np.zeros(len(rest)), WEIGHT.value / self._rest
         self._wanted = self._rest.copy()
 
     def apply(self, fraction: float) -> None:
