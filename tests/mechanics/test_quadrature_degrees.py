@@ -28,7 +28,7 @@ from heart.mechanics.static import StaticProblem
 from heart.numerics import newton
 from heart.numerics.profiles import load
 from heart.observe.cavity import Cavity
-from heart.observe.stress import NodalProjection
+from heart.observe.projection import NodalProjection
 from heart.observe.wall_motion import PlaneMotion, WallThickness
 from heart.observe.wall_points import WallPoints
 

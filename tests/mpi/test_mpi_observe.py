@@ -15,9 +15,11 @@ from heart.mechanics.axes import Axes
 from heart.mechanics.compressibility import Penalty
 from heart.mechanics.materials.neo_hookean import NeoHookean
 from heart.mechanics.model import MechanicsModel
+from heart.observe.projection import NodalProjection
 from heart.observe.strain import Component, Strains
-from heart.observe.stress import NodalProjection, Stresses
-from heart.observe.wall_motion import Landmark, PlaneMotion, Twist, WallThickness
+from heart.observe.stress import Stresses
+from heart.observe.twist import Twist
+from heart.observe.wall_motion import Landmark, PlaneMotion, WallThickness
 from heart.observe.work import WorkDensity
 from tests.tubes import INNER, INSIDE, OUTER, OUTSIDE, TOP, UP, Tube, about_axis, tube
 

@@ -12,7 +12,8 @@ from heart.mechanics.axes import Axes
 from heart.mechanics.compressibility import Penalty
 from heart.mechanics.materials.neo_hookean import NeoHookean
 from heart.mechanics.model import MechanicsModel
-from heart.observe.stress import CellProjection, NodalProjection, Stresses, von_mises
+from heart.observe.projection import CellProjection, NodalProjection
+from heart.observe.stress import Stresses, von_mises
 from tests.tubes import Tube, rotation, tube
 
 MU, KAPPA, TENSION = 12.0, 300.0, 5.0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from heart.core.errors import MeshInputError, ParameterError
-from heart.observe.wall_motion import Landmark, PlaneMotion, Twist, WallThickness
+from heart.observe.twist import Twist
+from heart.observe.wall_motion import Landmark, PlaneMotion, WallThickness
 from tests.tubes import (
     HEIGHT,
     INNER,

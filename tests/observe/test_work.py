@@ -23,7 +23,8 @@ from heart.numerics.profiles import load
 from heart.observe.cavity import Cavity
 from heart.observe.strain import Component, Strains, local_directions
 from heart.observe.stress import Stresses
-from heart.observe.wall_motion import Landmark, Twist, WallThickness
+from heart.observe.twist import Twist
+from heart.observe.wall_motion import Landmark, WallThickness
 from heart.observe.wall_points import WallPoints
 from heart.observe.wall_segments import cell_segments, heart_directions
 from heart.observe.work import WorkDensity, cavity_work

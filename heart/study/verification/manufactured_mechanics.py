@@ -151,7 +151,7 @@ def run(telemetry: Telemetry) -> list[Check]:
 BENCHMARK = Benchmark(
     name="manufactured_mechanics",
     title="Orders of convergence of mechanics, and Cook's membrane",
-    seconds=200,
+    seconds=90,
     run=run,
     notes=(
         "Unit cube, three nested shears of amplitude 0.08 mm (J = 1 exactly), incompressible "
