@@ -14,7 +14,15 @@ from heart.core.yaml import KeyPath
 from heart.scenario.electro_body import CaseBody
 from heart.scenario.electro_places import Coordinates, Segments, Wall
 from heart.scenario.mechanics_body import BeamBody, MechanicsBody, boundaries_of
-from heart.scenario.mechanics_loads import ActiveSection, LoadSection, Support
+from heart.scenario.mechanics_curves import Pressure
+from heart.scenario.mechanics_dynamics import (
+    Active,
+    Dynamics,
+    RampTension,
+    StaticSection,
+    TimeSection,
+)
+from heart.scenario.mechanics_loads import LoadSection, Support, check_pressure
 from heart.scenario.mechanics_material import (
     CompressibilitySection,
     ElementSection,
@@ -22,7 +30,11 @@ from heart.scenario.mechanics_material import (
     check_names,
     read,
 )
-from heart.scenario.mechanics_observe import MechanicsObserveSection, MechanicsOutputSection
+from heart.scenario.mechanics_observe import (
+    MechanicsCheckpointSection,
+    MechanicsObserveSection,
+    MechanicsOutputSection,
+)
 
 Share = Annotated[float, Quantity("", 1e-6, 1.0, note="share of a stage")]
 MIXED = ("p2_p1", "p1_p1_stabilised")
@@ -41,6 +53,25 @@ class SolverSection(Section):
     profiles: tuple[Identifier, ...] = Field(default=("direct", "direct_l2"), min_length=1)
 
 
+class UnloadSection(Section):
+    """The body is an image under pressure: its reference is computed before it is loaded.
+
+    Without a measured pressure 8 mmHg are assumed at the end of filling.
+    """
+
+    pressure: dict[Literal["lv_endo", "rv_endo"], Pressure] = Field(min_length=1)
+    method: Literal["fixed_point", "inverse"] = "inverse"
+    tolerance: Annotated[
+        float, Quantity("mm", 1e-6, 1.0, note="largest distance of a node from the image")
+    ] = 0.05
+
+    @model_validator(mode="after")
+    def _plausible(self) -> UnloadSection:
+        for name, value in self.pressure.items():
+            check_pressure(name, value)
+        return self
+
+
 class MechanicsScenario(Section):
     """Mechanics of a heart or a piece of muscle. Research use only."""
 
@@ -57,11 +88,16 @@ class MechanicsScenario(Section):
     compressibility: CompressibilitySection = CompressibilitySection()
     elements: ElementSection = ElementSection()
     boundary: tuple[Support, ...] = Field(min_length=1, max_length=20)
+    unload: UnloadSection | None = Field(
+        default=None, description="null: the mesh is free of stress."
+    )
     loads: LoadSection
-    active: ActiveSection = ActiveSection()
+    active: Active = RampTension()
+    dynamics: Dynamics = StaticSection()
     steps: StepSection = StepSection()
     solver: SolverSection = SolverSection()
     observe: MechanicsObserveSection = MechanicsObserveSection()
+    checkpoints: MechanicsCheckpointSection = MechanicsCheckpointSection()
     output: MechanicsOutputSection = MechanicsOutputSection()
 
     @property
@@ -82,8 +118,10 @@ class MechanicsScenario(Section):
     def _whole(self) -> MechanicsScenario:
         self._check_material()
         self._check_elements()
+        self._check_course()
         known = boundaries_of(self.body)
         named = [support.boundary for support in self.boundary] + list(self.loads.loaded)
+        named += [] if self.unload is None else list(self.unload.pressure)
         for name in named:
             if name not in known:
                 raise fault(
@@ -118,6 +156,23 @@ class MechanicsScenario(Section):
                 f"elements {self.elements.kind} with {self.compressibility.kind} volume",
                 expected=wanted,
             )
+
+    def _check_course(self) -> None:
+        """Refuse loads in time without time, and stages with it."""
+        stages, curves = bool(self.loads.stages), bool(self.loads.curves)
+        if not isinstance(self.dynamics, TimeSection):
+            if not stages or curves or not isinstance(self.active, RampTension):
+                raise fault(
+                    "value",
+                    "a static run is loaded by stages, with tension as they say",
+                    fix="give loads.stages, or dynamics: {kind: time, …}",
+                )
+            return
+        if stages or isinstance(self.active, RampTension):
+            if stages:
+                raise fault("value", "a run in time has no stages", fix="use loads.curves")
+            if not curves:
+                raise fault("value", "nothing loads the body", fix="give loads.curves or active")
 
     def _check_places(self) -> None:
         for number, section in enumerate(self.material):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from heart.core.validation import Quantity, Section, fault
+from heart.core.validation import Count, Quantity, Section, fault
 from heart.scenario.electro_body import (
     CaseBody,
     Direction,
@@ -59,11 +59,23 @@ class LandBody(Section):
     edge_length: Annotated[float, Quantity("mm", 0.2, 6.0, note="edge of the curved cells")] = 3.0
 
 
-MechanicsBody = Annotated[
-    BeamBody | LandBody | CaseBody | IdealisedBody, Field(discriminator="kind")
-]
+class BenchmarkBody(Section):
+    """A ventricle of the elastodynamics benchmark [Arostica2025], or an own pair of them."""
+
+    kind: Literal["benchmark_ventricle", "benchmark_pair"]
+    edge_length: Annotated[float, Quantity("mm", 1.0, 20.0, note="edge of the tetrahedra")] = 8.0
+    layers: Annotated[int, Count(1, 20, "cells through the wall")] | None = Field(
+        default=None, description="null: as many as fit the edge. Of the single ventricle."
+    )
+    curved: Annotated[
+        bool, Field(strict=True, description="Edges on the ellipsoids; of the single ventricle.")
+    ] = False
 
 
-def boundaries_of(body: BeamBody | LandBody | CaseBody | IdealisedBody) -> tuple[str, ...]:
+AnyBody = BeamBody | LandBody | BenchmarkBody | CaseBody | IdealisedBody
+MechanicsBody = Annotated[AnyBody, Field(discriminator="kind")]
+
+
+def boundaries_of(body: AnyBody) -> tuple[str, ...]:
     """Return the names that boundaries of a body may have."""
     return FACES if isinstance(body, BeamBody) else HEART

@@ -11,16 +11,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from heart.core.validation import Quantity, Section, fault
-from heart.mechanics.active import ACROSS
 from heart.mechanics.loads import DAMPING, STIFFNESS
 from heart.scenario.candidates import Label
+from heart.scenario.electro_places import Fraction
 from heart.scenario.mechanics_body import CAVITIES, BoundaryName
+from heart.scenario.mechanics_curves import Pressure, PressureCurve
 
 LEAST_PRESSURE = 0.05
 LEAST_TENSION = 0.5
-Pressure = Annotated[
-    float, Quantity("kPa", -5.0, 50.0, note="1 kPa = 7.5 mmHg; in a cavity 0, or 0.05 kPa and more")
-]
 Volume = Annotated[float, Quantity("mm**3", 1.0, 1e6, shown="mL", note="of a cavity")]
 Tension = Annotated[
     float, Quantity("kPa", 0.0, 300.0, note="active tension, second Piola–Kirchhoff stress")
@@ -53,54 +51,96 @@ class SpringSection(Section):
     boundary: BoundaryName
     stiffness: Stiffness
     damping: Damping = 0.0
-    direction: Literal["normal", "full"] = "normal"
+    direction: Literal["normal", "deformed_normal", "full"] = "normal"
 
 
-Support = Annotated[FixedSection | SlidingSection | SpringSection, Field(discriminator="kind")]
+class PericardiumSection(Section):
+    """Springs and dampers along a normal, full at the apex and least at the base.
+
+    What is null is as `heart.mechanics.pericardium` documents it.
+    """
+
+    kind: Literal["pericardium"]
+    boundary: BoundaryName = "epi"
+    largest: Stiffness | None = Field(default=None, description="null: as documented.")
+    least: Stiffness | None = Field(default=None, description="null: none.")
+    full_below: Fraction | None = Field(default=None, description="Apicobasal coordinate.")
+    least_above: Fraction | None = Field(default=None, description="Apicobasal coordinate.")
+    damping: Damping = 0.0
+    normal: Literal["reference", "deformed"] = "reference"
+
+
+class MountSection(Section):
+    """A heart mounted on springs around its apex, none beyond `reach`."""
+
+    kind: Literal["apex_mount"]
+    boundary: BoundaryName = "epi"
+    largest: Stiffness | None = Field(default=None, description="null: as documented.")
+    reach: Annotated[float, Quantity("mm", 0.1, 100.0, note="distance from the apex")] | None = None
+    damping: Damping = 0.0
+
+
+Support = Annotated[
+    FixedSection | SlidingSection | SpringSection | PericardiumSection | MountSection,
+    Field(discriminator="kind"),
+]
 
 
 class StageSection(Section):
     """Loads at the end of a stage; from one stage to the next they change in proportion.
 
-    What is not named stays as it was.
+    A cavity has a pressure or a volume; what is not named stays as it was. With a volume the
+    pressure is what comes out.
     """
 
     label: Label
     pressure: dict[BoundaryName, Pressure] = Field(default_factory=dict)
+    volume: dict[Literal["lv_endo", "rv_endo"], Volume] = Field(default_factory=dict)
     tension: Tension | None = None
 
     @model_validator(mode="after")
     def _plausible(self) -> StageSection:
         for name, value in self.pressure.items():
             check_pressure(name, value)
+            if name in self.volume:
+                raise fault("value", f"{name} has a pressure and a volume", fix="keep one of them")
         if self.tension is not None and 0.0 < self.tension < LEAST_TENSION:
             raise too_small("tension", self.tension, LEAST_TENSION)
         return self
 
 
 class LoadSection(Section):
-    """Stages of a static run, in order."""
+    """Stages of a static run in order, or pressures in time."""
 
-    stages: tuple[StageSection, ...] = Field(min_length=1, max_length=20)
+    stages: tuple[StageSection, ...] = Field(default=(), max_length=20)
+    curves: dict[BoundaryName, PressureCurve] = Field(
+        default_factory=dict, description="Pressure in time, where dynamics has time."
+    )
+    basal_traction: Annotated[
+        bool,
+        Field(strict=True, description="Base carries the pressure on the lid; not if it is held."),
+    ] = False
 
     @model_validator(mode="after")
     def _named(self) -> LoadSection:
         labels = [stage.label for stage in self.stages]
         if len(set(labels)) < len(labels):
             raise fault("value", "two stages have the same label")
+        for name, curve in self.curves.items():
+            if curve.kind == "table":
+                check_pressure(name, max(curve.values, key=abs))
         return self
 
     @property
     def loaded(self) -> tuple[str, ...]:
-        """Boundaries that have a pressure in any stage, in the order of their first."""
-        return tuple(dict.fromkeys(name for stage in self.stages for name in stage.pressure))
+        """Boundaries that are loaded in any stage or in time, in the order of their first."""
+        named = [name for stage in self.stages for name in (*stage.pressure, *stage.volume)]
+        return tuple(dict.fromkeys([*named, *self.curves]))
 
-
-class ActiveSection(Section):
-    """How tension acts: along the fibre, and a share of it across."""
-
-    sheet: Annotated[float, Quantity.of(ACROSS)] = ACROSS.value
-    normal: Annotated[float, Quantity.of(ACROSS)] = ACROSS.value
+    @property
+    def by_volume(self) -> bool:
+        """Whether any stage prescribes a volume."""
+        return any(stage.volume for stage in self.stages)
 
 
 def check_pressure(name: str, value: float) -> None:

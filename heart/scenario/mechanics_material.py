@@ -11,13 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from heart.core.parameters import Parameter
-from heart.core.validation import Count, OneOf, Quantity, Section, did_you_mean, fault, short
+from heart.core.validation import Count, OneOf, Quantity, Section, did_you_mean, fault
 from heart.mechanics.compressibility import BULK
 from heart.mechanics.materials.registry import REGISTRY
 from heart.scenario.electro_places import Place
+from heart.scenario.mechanics_curves import Value, values_of
 
-Value = float | str
 Factor = Annotated[float, Quantity("", 1e-3, 1e3, note="factor on a parameter")]
 
 
@@ -46,22 +45,8 @@ class MaterialSection(Section):
 
 
 def read(law: str, given: Mapping[str, Value]) -> dict[str, float]:
-    """Return parameters of a law in internal units, as a validator does.
-
-    Raises
-    ------
-    PydanticCustomError
-        Unknown name, missing or wrong unit, or a value outside the documented range.
-    """
-    known: Mapping[str, Parameter] = REGISTRY[law].PARAMETERS
-    check_names(law, given)
-    found = {}
-    for name, value in given.items():
-        quantity = Quantity.of(known[name])
-        if not quantity.unit and isinstance(value, str):
-            raise fault("unit", f"{name} = {short(value)} has no dimension", expected="a number")
-        found[name] = quantity.read(value)
-    return found
+    """Return parameters of a law in internal units; faults as `values_of`."""
+    return values_of(REGISTRY[law].PARAMETERS, given, law)
 
 
 def check_names(law: str, names: Iterable[str]) -> None:

@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from heart.core.validation import Section, fault
 from heart.scenario.candidates import Label
+from heart.scenario.electro_observe import Every
 from heart.scenario.electro_places import Vector
+from heart.scenario.mechanics_curves import Time
 
 
 class ProbeSection(Section):
@@ -22,6 +24,9 @@ class MechanicsObserveSection(Section):
     """Observations of a mechanics run."""
 
     probes: tuple[ProbeSection, ...] = Field(default=(), max_length=200)
+    moments: tuple[Time, ...] = Field(
+        default=(), max_length=20, description="Times of a run in time that are shown and kept."
+    )
 
     @model_validator(mode="after")
     def _named(self) -> MechanicsObserveSection:
@@ -29,6 +34,14 @@ class MechanicsObserveSection(Section):
         if len(set(names)) < len(names):
             raise fault("value", "two probes have the same label")
         return self
+
+
+class MechanicsCheckpointSection(Section):
+    """States kept on disk while a run in time goes on; a static one keeps the ends of stages."""
+
+    every: Every | None = Field(
+        default=50.0, description="Two newest are kept; null: on a stop only."
+    )
 
 
 class MechanicsOutputSection(Section):

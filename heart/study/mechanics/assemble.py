@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from heart.core.validation import as_yaml_data
 from heart.scenario.mechanics import MechanicsScenario
+from heart.scenario.mechanics_dynamics import LawTension, RampTension, TimeSection
 from heart.study.mechanics.prepare import Prepared
 from heart.study.mechanics.result import MechanicsResult, Moment, Traces
 
@@ -35,7 +36,7 @@ def result_of(
 ) -> MechanicsResult:
     """Return the result of a run."""
     scenario, muscle = prepared.scenario, prepared.specimen.muscle
-    layout = prepared.problem.space.space.dofmap
+    layout = prepared.space.space.dofmap
     return MechanicsResult(
         name=scenario.name,
         title=scenario.title or muscle.title,
@@ -61,11 +62,23 @@ def result_of(
 
 def assumptions(prepared: Prepared, scenario: MechanicsScenario) -> tuple[str, ...]:
     """Return in words what a reader has to know before believing the numbers."""
-    lines = [*prepared.specimen.muscle.notes, *prepared.specimen.notes]
-    lines.append("Static: no inertia, no viscosity; each state is an equilibrium at its loads.")
-    if any(stage.tension for stage in scenario.loads.stages):
+    lines = [*prepared.specimen.muscle.notes]
+    dynamics = scenario.dynamics
+    if not isinstance(dynamics, TimeSection) or dynamics.scheme == "quasi_static":
+        lines.append("No inertia, no viscosity; each state is an equilibrium at its loads.")
+    active = scenario.active
+    if isinstance(active, LawTension):
+        lines.append(f"All muscle is activated at {active.activation.at:g} ms: no wave.")
+    elif not isinstance(active, RampTension) or any(s.tension for s in scenario.loads.stages):
         lines.append("Tension is prescribed and uniform: no activation, no feedback of stretch.")
-    if prepared.specimen.is_heart and not prepared.specimen.curved:
+    if prepared.specimen.chambers and not prepared.specimen.curved:
         lines.append("Cells have straight edges: cavities are a few per cent small where coarse.")
-    lines.append("The mesh is taken as free of stress. Research use only.")
+    if prepared.reference is None:
+        lines.append("The mesh is taken as free of stress.")
+    else:
+        lines.append(
+            "The reference is that which the pressures of the image bring into the image, with "
+            "the law as given."
+        )
+    lines.append("Research use only.")
     return tuple(lines)

@@ -16,9 +16,19 @@ from heart.mechanics.loads import Direction, Fixed, FollowerPressure, Load, Robi
 from heart.mechanics.materials.law import Material, Split
 from heart.mechanics.materials.registry import REGISTRY
 from heart.mechanics.model import MechanicsModel
+from heart.mechanics.pericardium import ApexMount, Pericardium, stiffness_field
 from heart.mechanics.space import Element, MechanicsSpace
+from heart.mechanics.viscosity import KelvinVoigt
 from heart.scenario.mechanics import MechanicsScenario
-from heart.scenario.mechanics_loads import FixedSection, SlidingSection, SpringSection
+from heart.scenario.mechanics_dynamics import TimeSection
+from heart.scenario.mechanics_loads import (
+    FixedSection,
+    MountSection,
+    PericardiumSection,
+    SlidingSection,
+    SpringSection,
+    Support,
+)
 from heart.scenario.mechanics_material import CompressibilitySection, MaterialSection, read
 from heart.study.electro.places import cells_in
 from heart.study.mechanics.specimen import Specimen, cell_field
@@ -34,16 +44,21 @@ def element_of(scenario: MechanicsScenario) -> Element:
 
 
 def model_of(
-    scenario: MechanicsScenario, specimen: Specimen, space: MechanicsSpace, tension: Any
+    scenario: MechanicsScenario,
+    specimen: Specimen,
+    space: MechanicsSpace,
+    active: ActiveStress | None,
 ) -> MechanicsModel:
-    """Return the model; `tension` is a constant in kPa, None where the muscle is passive."""
-    active = None
-    if tension is not None:
-        active = ActiveStress(tension, scenario.active.sheet, scenario.active.normal)
+    """Return the model of a scenario, with its active stress."""
+    dynamics = scenario.dynamics
+    moving = isinstance(dynamics, TimeSection) and dynamics.scheme == "generalised_alpha"
+    viscosity = dynamics.viscosity if isinstance(dynamics, TimeSection) and moving else None
     return MechanicsModel(
         material=law_of(scenario.material, specimen, space),
         compressibility=_compressibility(scenario.compressibility),
         active=active,
+        viscosity=None if viscosity is None else KelvinVoigt(viscosity),
+        density=dynamics.density if isinstance(dynamics, TimeSection) and moving else None,
         split=Split[scenario.split.upper()],
     )
 
@@ -92,21 +107,44 @@ def _scaled(section: MaterialSection, first: dict[str, float], known: Any) -> di
     return found
 
 
-def supports_of(scenario: MechanicsScenario, specimen: Specimen) -> list[Load]:
+def supports_of(
+    scenario: MechanicsScenario, specimen: Specimen, space: MechanicsSpace
+) -> list[Load]:
     """Return what holds the body, one load for each tag."""
-    held: list[Load] = []
-    for section in scenario.boundary:
-        for tag in specimen.tags(section.boundary):
-            match section:
-                case FixedSection():
-                    axes = tuple(COMPONENTS[name] for name in section.components)
-                    held.append(Fixed(tag, axes))
-                case SlidingSection():
-                    held.append(sliding(tag, COMPONENTS[section.axis]))
-                case SpringSection():
-                    direction = Direction(section.direction)
-                    held.append(Robin(tag, section.stiffness, section.damping, direction))
-    return held
+    return [
+        _support(section, tag, specimen, space)
+        for section in scenario.boundary
+        for tag in specimen.tags(section.boundary)
+    ]
+
+
+def _support(section: Support, tag: int, specimen: Specimen, space: MechanicsSpace) -> Load:
+    match section:
+        case FixedSection():
+            return Fixed(tag, tuple(COMPONENTS[name] for name in section.components))
+        case SlidingSection():
+            return sliding(tag, COMPONENTS[section.axis])
+        case SpringSection():
+            direction = Direction(section.direction)
+            return Robin(tag, section.stiffness, section.damping, direction)
+        case PericardiumSection():
+            heart = specimen.muscle.heart_for("a pericardium")
+            names = ("largest", "least", "full_below", "least_above")
+            values = Pericardium(**_given(section, names)).stiffness(heart.coordinates.apicobasal)
+            normal = Direction.NORMAL
+            if section.normal == "deformed":
+                normal = Direction.DEFORMED_NORMAL
+            return Robin(tag, stiffness_field(space, values), section.damping, normal)
+        case MountSection():
+            heart = specimen.muscle.heart_for("an apex mount")
+            apex = specimen.mesh.points[int(np.argmin(heart.coordinates.apicobasal))]
+            away = np.linalg.norm(specimen.mesh.points - apex, axis=1)
+            values = ApexMount(**_given(section, ("largest", "reach"))).stiffness(away)
+            return Robin(tag, stiffness_field(space, values), section.damping, Direction.FULL)
+
+
+def _given(section: Any, names: Sequence[str]) -> dict[str, float]:
+    return {name: getattr(section, name) for name in names if getattr(section, name) is not None}
 
 
 def pressures_of(scenario: MechanicsScenario, specimen: Specimen) -> list[Load]:
@@ -118,11 +156,12 @@ def pressures_of(scenario: MechanicsScenario, specimen: Specimen) -> list[Load]:
     return found
 
 
-def tension_of(scenario: MechanicsScenario, space: MechanicsSpace) -> Any:
-    """Return the constant of the active tension; None where no stage has any."""
+def ramp_tension(scenario: MechanicsScenario, space: MechanicsSpace) -> tuple[Any, Any]:
+    """Return the constant of the tension of the stages and its stress; None, None without any."""
     if not any(stage.tension for stage in scenario.loads.stages):
-        return None
-    return fem.Constant(space.mesh, 0.0)
+        return None, None
+    constant = fem.Constant(space.mesh, 0.0)
+    return constant, ActiveStress(constant, scenario.active.sheet, scenario.active.normal)
 
 
 def _compressibility(section: CompressibilitySection) -> Compressibility:

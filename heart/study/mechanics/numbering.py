@@ -36,7 +36,10 @@ class Numbering:
     """
 
     def __init__(self, space: MechanicsSpace, cells: Int, count: int) -> None:
-        self._comm, self._vertices = space.comm, count
+        self._comm, self._vertices, self._count = space.comm, count, len(cells)
+        self._mesh = space.mesh
+        self._cell = np.asarray(space.mesh.topology.original_cell_index)
+        self._own_cells = space.mesh.topology.index_map(3).size_local
         edges = tetrahedra.edges(cells)
         self._edges = edges[:, 0] * count + edges[:, 1]
         self._parts: dict[str, tuple[Int, Int, int]] = {}
@@ -91,6 +94,45 @@ class Numbering:
         """Return all parts of a state by name. Collective."""
         values = np.asarray(state.x.array)
         return {name: self.gather(values, name) for name in self._parts}
+
+    def geometry(self) -> Float:
+        """Return the nodes of the mesh where they are now, in the input order. Collective."""
+        geometry = self._mesh.geometry
+        owned = geometry.index_map().size_local
+        given = np.asarray(geometry.input_global_indices)[:owned]
+        whole = np.zeros((geometry.index_map().size_global, 3))
+        whole[given] = geometry.x[:owned]
+        if self._comm.size > 1:
+            self._comm.Allreduce(MPI.IN_PLACE, whole, op=MPI.SUM)
+        return whole
+
+    def gather_cells(self, values: Float) -> Float:
+        """Return values (m_local, …) of this rank's cells in the input order, on all ranks."""
+        own = self._own_cells
+        whole = np.zeros((self._count, *values.shape[1:]))
+        whole[self._cell[:own]] = values[:own]
+        if self._comm.size > 1:
+            self._comm.Allreduce(MPI.IN_PLACE, whole, op=MPI.SUM)
+        return whole
+
+    def gather_points(self, values: Float) -> Float:
+        """Return rows (k, cells * points) of this rank as (cells, points, k) on all ranks."""
+        rows = values.reshape(len(values), len(self._cell), -1)
+        return self.gather_cells(np.ascontiguousarray(rows.transpose(1, 2, 0)))
+
+    def local_points(self, whole: Float) -> Float:
+        """Return this rank's rows (k, cells * points) of what `gather_points` returned.
+
+        Raises
+        ------
+        CheckpointError
+            It is of another mesh.
+        """
+        if whole.ndim != 3 or len(whole) != self._count:
+            raise CheckpointError("states are of another mesh", where="checkpoint")
+        return np.ascontiguousarray(whole[self._cell].transpose(2, 0, 1)).reshape(
+            whole.shape[2], -1
+        )
 
 
 def _parts(space: MechanicsSpace) -> dict[str, tuple[Any, Any]]:

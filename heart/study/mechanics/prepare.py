@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dolfinx import fem
 from mpi4py import MPI
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from heart.core.errors import ParameterError
 from heart.core.progress import Telemetry
+from heart.mechanics.cavities import with_cavities
+from heart.mechanics.cavity_volume import VolumeFunctional
+from heart.mechanics.configuration import cell_axes
+from heart.mechanics.loads import CavityVolume
+from heart.mechanics.space import MechanicsSpace
 from heart.mechanics.static import StaticProblem
 from heart.numerics import profiles
 from heart.numerics.profiles import Profile
-from heart.numerics.step_controller import Policy
-from heart.observe.cavity import Cavity
 from heart.scenario.load import LoadedScenario
-from heart.scenario.mechanics import MechanicsScenario
-from heart.scenario.mechanics_body import CAVITIES
+from heart.scenario.mechanics import MechanicsScenario, UnloadSection
+from heart.scenario.mechanics_dynamics import TimeSection
 from heart.study.electro.places import extent
-from heart.study.mechanics.deformation import gradients, strain, stretch
+from heart.study.mechanics.deformation import gradients
+from heart.study.mechanics.directions import Directed, directed
+from heart.study.mechanics.marching import Marching
 from heart.study.mechanics.model import (
     element_of,
     model_of,
     pressures_of,
+    ramp_tension,
     supports_of,
-    tension_of,
 )
 from heart.study.mechanics.numbering import Numbering
 from heart.study.mechanics.recorders import Noted, Recorder
 from heart.study.mechanics.result import FollowedPoint
-from heart.study.mechanics.specimen import Specimen, specimen_of
-from heart.study.mechanics.staged import StagedProblem
+from heart.study.mechanics.specimen import Specimen, fibres_on, specimen_of
+from heart.study.mechanics.staged import StagedProblem, StagedRelation
+from heart.study.mechanics.unload import Reference, to_reference
 
 Float = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
@@ -53,72 +60,73 @@ class Prepared:
     ----------
     specimen
         Mesh, names, fibres.
-    staged
-        The problem and its loads.
+    engine
+        What is loaded in stages, or marches in time.
     numbering
         Between its unknowns and arrays over nodes.
-    cavities
-        Volumes by name of the endocardium.
+    volumes
+        Functionals by name of the endocardium.
     probes
         Followed nodes.
-    ladder, policy
-        Profiles and steps.
+    ladder
+        Profiles.
+    directed
+        What is measured of each cell.
+    reference
+        Of the unloading; None where the mesh is free of stress.
     scenario, folder
         What is asked, and where the run is written.
     """
 
     specimen: Specimen
-    staged: StagedProblem
+    engine: StagedProblem | Marching
     numbering: Numbering
-    cavities: Mapping[str, Cavity]
+    volumes: Mapping[str, VolumeFunctional]
     probes: tuple[FollowedPoint, ...]
     ladder: tuple[Profile, ...]
-    policy: Policy
+    directed: Directed
+    reference: Reference | None
     scenario: MechanicsScenario
     folder: Path
 
     @property
-    def problem(self) -> StaticProblem:
-        """What is solved."""
-        return self.staged.problem
+    def space(self) -> MechanicsSpace:
+        """Elements and mesh."""
+        space: MechanicsSpace = self.engine.problem.space
+        return space
 
     @property
     def nodes(self) -> Float:
         """(N, 3) nodes of the displacement, mm."""
-        if self.problem.space.element.value[0] == 1:
-            return np.asarray(self.specimen.mesh.points)
-        return self.specimen.nodes
+        linear = self.space.element.value[0] == 1
+        return np.asarray(self.specimen.mesh.points) if linear else self.specimen.nodes
 
     @property
     def cells(self) -> NDArray[np.integer]:
         """(m, 4) or (m, 10) nodes of each cell."""
-        if self.problem.space.element.value[0] == 1:
-            return np.asarray(self.specimen.mesh.cells)
-        return self.specimen.cells
+        linear = self.space.element.value[0] == 1
+        return np.asarray(self.specimen.mesh.cells) if linear else self.specimen.cells
 
     def recorder(self) -> Recorder:
         """Return what notes the run."""
         writes = MPI.COMM_WORLD.rank == 0 and self.scenario.output.fields
         return Recorder(
             self.scenario.loads.loaded,
-            tuple(self.cavities),
+            tuple(self.volumes),
             len(self.probes),
             self.folder / FRAMES if writes else None,
         )
 
     def fields(self) -> Arrays:
-        """Return displacement, pressure and what is known of each cell now. Collective."""
-        state = self.numbering.arrays(self.problem.state)
+        """Return displacement, pressure and what is measured of each cell now. Collective."""
+        state = self.numbering.arrays(self.engine.state)
         displacement = state["displacement"]
         gradient = gradients(self.nodes, self.cells, displacement)
-        fibre = self.specimen.muscle.fibres.fibre
         pressure = state.get("pressure")
         return {
             "displacement": displacement,
             "pressure": np.zeros(0) if pressure is None else pressure[:, 0],
-            "fibre_stretch": stretch(gradient, fibre),
-            "fibre_strain": strain(gradient, fibre),
-            "volume_ratio": np.linalg.det(gradient),
+            **self.directed.measured(gradient),
         }
 
     def noted(self, at: float, fields: Arrays, **more: Any) -> Noted:
@@ -126,9 +134,9 @@ class Prepared:
         followed = [probe.node for probe in self.probes]
         return Noted(
             at=at,
-            pressures=dict(self.staged.now.pressure),
-            volumes={name: cavity.volume() for name, cavity in self.cavities.items()},
-            tension=self.staged.now.tension,
+            pressures=self.engine.pressures(),
+            volumes={name: one.volume() for name, one in self.volumes.items()},
+            tension=self.engine.tension,
             places=(self.nodes + fields["displacement"])[followed],
             **more,
         )
@@ -146,40 +154,104 @@ def prepare(loaded: LoadedScenario[MechanicsScenario], folder: Path, watch: Tele
     ladder = tuple(profiles.load(f"mechanics/{name}") for name in scenario.solver.profiles)
     with watch.step("Mesh and fibres"):
         specimen = specimen_of(scenario.body, loaded.case_file, watch)
-    with watch.step("Forms of the law and loads"):
-        space = specimen.space(element_of(scenario), scenario.elements.quadrature_degree)
-        tension = tension_of(scenario, space)
-        problem = StaticProblem(
-            model_of(scenario, specimen, space, tension),
-            space,
-            specimen.axes(space),
-            [*supports_of(scenario, specimen), *pressures_of(scenario, specimen)],
-        )
-        cavities = {
-            name: Cavity(space, problem.u, tag, specimen.long_axis)
-            for name in CAVITIES
-            if specimen.is_heart
-            for tag in specimen.boundaries.get(name, ())
-        }
-    tags = {name: specimen.tags(name) for name in scenario.loads.loaded}
+    if scenario.unload is not None:
+        # A reference found as a quadratic displacement is a mesh of ten-node cells.
+        specimen = replace(specimen, curved=element_of(scenario).value[0] == 2)
+    space = specimen.space(element_of(scenario), scenario.elements.quadrature_degree)
     mesh = specimen.mesh
+    numbering = Numbering(space, mesh.cells, len(mesh.points))
+    reference = None
+    if scenario.unload is not None:
+        reference = _unloaded(scenario, scenario.unload, specimen, space, numbering, ladder, watch)
+        specimen = reference.specimen
+    with watch.step("Forms of the law and loads"):
+        engine: StagedProblem | Marching
+        if isinstance(scenario.dynamics, TimeSection):
+            engine = Marching(scenario, scenario.dynamics, specimen, space)
+        else:
+            engine = _staged(scenario, specimen, space)
+        if specimen.exact_axes is not None:
+            fibres = fibres_on(engine.problem.axes, numbering)
+            specimen = specimen.moved(specimen.nodes, fibres)
+        volumes = {
+            name: VolumeFunctional(space, engine.state, tag)
+            for name in specimen.chambers
+            for tag in specimen.tags(name)
+        }
     prepared = Prepared(
         specimen=specimen,
-        staged=StagedProblem(problem, tags, tension),
-        numbering=Numbering(space, mesh.cells, len(mesh.points)),
-        cavities=cavities,
+        engine=engine,
+        numbering=numbering,
+        volumes=volumes,
         probes=(),
         ladder=ladder,
-        policy=Policy(first=scenario.steps.first, largest=scenario.steps.largest),
+        directed=directed(specimen),
+        reference=reference,
         scenario=scenario,
         folder=folder,
     )
-    return _with_probes(prepared)
+    return replace(prepared, probes=_probes(prepared))
 
 
-def _with_probes(prepared: Prepared) -> Prepared:
-    from dataclasses import replace
+def _staged(
+    scenario: MechanicsScenario, specimen: Specimen, space: MechanicsSpace
+) -> StagedProblem:
+    constant, stress = ramp_tension(scenario, space)
+    model = model_of(scenario, specimen, space, stress)
+    axes, supports = specimen.axes(space), supports_of(scenario, specimen, space)
+    loads = scenario.loads
+    tags = {name: specimen.tags(name) for name in loads.loaded}
+    if not loads.by_volume and not loads.basal_traction:
+        pressures = pressures_of(scenario, specimen)
+        problem = StaticProblem(model, space, axes, [*supports, *pressures])
+        return StagedProblem(problem, tags, constant)
+    names = loads.loaded
+    others = [name for name in names if name not in specimen.chambers]
+    if others:
+        raise ParameterError(
+            f"pressure of {others[0]} beside cavities with volumes or a basal traction",
+            expected="lv_endo and rv_endo alone",
+        )
+    rest = np.array([_rest(space, specimen, name) for name in names])
+    relation = StagedRelation(rest)
+    cavities = [
+        CavityVolume(specimen.tags(name)[0], volume)
+        for name, volume in zip(names, rest, strict=True)
+    ]
+    base = specimen.tags("base")[0] if loads.basal_traction else None
+    bordered = with_cavities(
+        model, space, axes, supports, cavities, relation=relation, carried_by=base
+    )
+    return StagedProblem(bordered, tags, constant, names, relation)
 
+
+def _rest(space: MechanicsSpace, specimen: Specimen, name: str) -> float:
+    still = fem.Function(space.space)
+    return VolumeFunctional(space, still, specimen.tags(name)[0]).volume()
+
+
+def _unloaded(
+    scenario: MechanicsScenario,
+    section: UnloadSection,
+    specimen: Specimen,
+    space: MechanicsSpace,
+    numbering: Numbering,
+    ladder: tuple[Profile, ...],
+    watch: Telemetry,
+) -> Reference:
+    """Move the mesh of a space to the reference of a scenario."""
+    fibres = specimen.muscle.fibres
+    specimen.axes(space)
+    axes = cell_axes(space, fibres.fibre, fibres.sheet, fibres.normal)
+    carried = replace(specimen, exact_axes=lambda _space: axes)
+    reference = to_reference(
+        section, carried, space, axes, model_of(scenario, carried, space, None),
+        supports_of(scenario, carried, space), numbering, ladder, watch,
+    )  # fmt: skip
+    return reference
+
+
+def _probes(prepared: Prepared) -> tuple[FollowedPoint, ...]:
     specimen, nodes = prepared.specimen, prepared.nodes
     furthest = _OFF * specimen.muscle.edge
     found = []
@@ -191,4 +263,4 @@ def _with_probes(prepared: Prepared) -> Prepared:
                 expected=f"at most {furthest:.2g} mm; it lies in {extent(specimen.muscle)}",
             )
         found.append(FollowedPoint(probe.label, int(node), np.array(nodes[node])))
-    return replace(prepared, probes=tuple(found))
+    return tuple(found)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 from dolfinx import fem
 from numpy.typing import NDArray
 
+from heart.anatomy.benchmark_ventricles import LONG_AXIS as BENCHMARK_AXIS
+from heart.anatomy.benchmark_ventricles import biventricle, curved_monoventricle, monoventricle
 from heart.anatomy.curved import curved_lv_ellipsoid, second_order
 from heart.anatomy.heart import FibreField
 from heart.anatomy.heart_mesh import RINGS, Boundary, HeartMesh
@@ -21,16 +23,23 @@ from heart.core.progress import Telemetry, silent
 from heart.mechanics.axes import Axes, check_axes
 from heart.mechanics.space import Element, MechanicsSpace, tetrahedral
 from heart.numerics import tetrahedra
-from heart.scenario.electro_body import CaseBody, IdealisedBody
-from heart.scenario.mechanics_body import BeamBody, LandBody
+from heart.scenario.electro_body import IdealisedBody
+from heart.scenario.mechanics_body import (
+    CAVITIES,
+    FACES,
+    AnyBody,
+    BeamBody,
+    BenchmarkBody,
+    LandBody,
+)
 from heart.study.electro.body import Muscle, build
+from heart.study.mechanics.numbering import Numbering
 from heart.study.verification.land2015_fibres import family, family_axes
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer]
 
 LONG_AXIS = (0.0, 0.0, 1.0)
-FACES = ("x_low", "x_high", "y_low", "y_high", "z_low", "z_high")
 FIRST_FACE = 11
 
 
@@ -52,7 +61,7 @@ class Specimen:
     exact_axes
         Axes at quadrature points where a formula gives them; None for those of the cells.
     long_axis
-        Normal of the base (3,), along which a lid closes the cavities.
+        From apex to base, (3,).
     """
 
     muscle: Muscle
@@ -62,17 +71,16 @@ class Specimen:
     curved: bool = False
     exact_axes: Callable[[MechanicsSpace], Axes] | None = None
     long_axis: tuple[float, float, float] = LONG_AXIS
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def mesh(self) -> HeartMesh:
         """The straight mesh."""
         return self.muscle.mesh
 
-    @cached_property
-    def is_heart(self) -> bool:
-        """Whether there are ventricular coordinates."""
-        return self.muscle.heart is not None
+    @property
+    def chambers(self) -> tuple[str, ...]:
+        """Names of the endocardia that the mesh has."""
+        return tuple(name for name in CAVITIES if name in self.boundaries)
 
     def tags(self, name: str) -> tuple[int, ...]:
         """Return the tags of a boundary.
@@ -82,7 +90,7 @@ class Specimen:
         ParameterError
             This mesh has no such boundary.
         """
-        if name not in self.boundaries:
+        if not self.boundaries.get(name):
             raise ParameterError(
                 f"{self.muscle.title} has no boundary {name!r}",
                 expected=f"one of {', '.join(self.boundaries)}",
@@ -105,12 +113,19 @@ class Specimen:
             Fibres are not orthonormal; cells are named.
         """
         fibres = self.muscle.fibres
-        check_axes(fibres.fibre, fibres.sheet, fibres.normal)
+        axes = (fibres.fibre, fibres.sheet, fibres.normal)
+        check_axes(*axes)
         if self.exact_axes is not None:
             return self.exact_axes(space)
-        return Axes(
-            *(cell_field(space, one) for one in (fibres.fibre, fibres.sheet, fibres.normal))
-        )
+        return Axes(*(cell_field(space, one) for one in axes))
+
+    def moved(self, nodes: Float, fibres: FibreField) -> Specimen:
+        """Return the body with its nodes (N, 3) and fibres elsewhere, as after unloading."""
+        mesh = replace(self.mesh, points=np.ascontiguousarray(nodes[: len(self.mesh.points)]))
+        muscle = replace(self.muscle, mesh=mesh, fibres=fibres)
+        if self.muscle.heart is not None:
+            muscle = replace(muscle, heart=replace(self.muscle.heart, mesh=mesh, fibres=fibres))
+        return replace(self, muscle=muscle, nodes=nodes)
 
 
 def cell_field(space: MechanicsSpace, values: Float) -> Any:
@@ -123,10 +138,19 @@ def cell_field(space: MechanicsSpace, values: Float) -> Any:
     return function
 
 
+def fibres_on(axes: Axes, numbering: Numbering) -> FibreField:
+    """Return the mean directions of each cell from axes that are functions. Collective."""
+    means = []
+    for function in (axes.fibre, axes.sheet, axes.normal):
+        layout = np.asarray(function.function_space.dofmap.list)
+        values = function.x.array.reshape(-1, 3)[layout].mean(axis=1)
+        whole = numbering.gather_cells(values)
+        means.append(whole / np.linalg.norm(whole, axis=1, keepdims=True))
+    return FibreField(*means)
+
+
 def specimen_of(
-    body: BeamBody | LandBody | CaseBody | IdealisedBody,
-    case_file: Path | None,
-    telemetry: Telemetry | None = None,
+    body: AnyBody, case_file: Path | None, telemetry: Telemetry | None = None
 ) -> Specimen:
     """Return the body of a scenario; equal on every rank.
 
@@ -141,6 +165,8 @@ def specimen_of(
             return _beam(body)
         case LandBody():
             return _land(body, watch)
+        case BenchmarkBody():
+            return _pair(body) if body.kind == "benchmark_pair" else _single(body)
         case _:
             return _heart(build(body, case_file, watch))
 
@@ -155,8 +181,7 @@ def _beam(body: BeamBody) -> Specimen:
             tags[on] = FIRST_FACE + 2 * axis + side
     mesh = replace(mesh, facet_tags=tags)
     first, second = (np.asarray(axis) / np.linalg.norm(axis) for axis in (body.fibre, body.sheet))
-    axes = (first, second, np.cross(first, second))
-    fibres = FibreField(*(np.tile(axis, (len(mesh.cells), 1)) for axis in axes))
+    fibres = _uniform(mesh, first, second)
     words = " x ".join(f"{length:g}" for length in body.size)
     muscle = Muscle(mesh, fibres, None, f"beam {words} mm")
     names = {name: (FIRST_FACE + k,) for k, name in enumerate(FACES)}
@@ -168,19 +193,56 @@ def _land(body: LandBody, watch: Telemetry) -> Specimen:
         {"kind": "lv_ellipsoid", "edge_length": f"{body.edge_length:.15g} mm"}
     )
     muscle = build(shape, None, watch)
-    centres = muscle.centres
-    muscle = replace(muscle, fibres=FibreField(*family(centres)), title="benchmark ellipsoid")
+    fibres = FibreField(*family(muscle.centres))
+    muscle = replace(muscle, fibres=fibres, title="benchmark ellipsoid")
     nodes, cells = curved_lv_ellipsoid(muscle.mesh)
-    return Specimen(muscle, _names(muscle.mesh), nodes, cells, curved=True, exact_axes=family_axes)
-
-
-def _heart(muscle: Muscle) -> Specimen:
     return Specimen(
-        muscle, _names(muscle.mesh), *_with_middles(muscle.mesh), long_axis=_long_axis(muscle.mesh)
+        muscle, names_of(muscle.mesh), nodes, cells, curved=True, exact_axes=family_axes
     )
 
 
-def _names(mesh: HeartMesh) -> dict[str, tuple[int, ...]]:
+def _single(body: BenchmarkBody) -> Specimen:
+    from heart.study.verification.elastodynamics_cases import ventricle_axes
+
+    if body.curved:
+        mesh, nodes, cells = curved_monoventricle(body.edge_length, layers=body.layers)
+    else:
+        mesh = monoventricle(body.edge_length, layers=body.layers)
+        nodes, cells = _with_middles(mesh)
+    # The rule needs a depth that solves an equation: cells have their fibres once there is a space.
+    fibres = _uniform(mesh, np.eye(3)[0], np.eye(3)[1])
+    muscle = Muscle(mesh, fibres, None, "ventricle of the benchmark")
+    return Specimen(
+        muscle, names_of(mesh), nodes, cells, curved=body.curved, exact_axes=ventricle_axes,
+        long_axis=BENCHMARK_AXIS,
+    )  # fmt: skip
+
+
+def _pair(body: BenchmarkBody) -> Specimen:
+    from heart.study.verification.elastodynamics_cases import pair_axes
+
+    mesh = biventricle(body.edge_length)
+    nodes, cells = _with_middles(mesh)
+    fibres = _uniform(mesh, np.eye(3)[0], np.eye(3)[1])
+    muscle = Muscle(mesh, fibres, None, "own pair of ventricles")
+    return Specimen(
+        muscle, names_of(mesh), nodes, cells, exact_axes=partial(pair_axes, mesh),
+        long_axis=BENCHMARK_AXIS,
+    )  # fmt: skip
+
+
+def _heart(muscle: Muscle) -> Specimen:
+    mesh = muscle.mesh
+    return Specimen(muscle, names_of(mesh), *_with_middles(mesh), long_axis=_long_axis(mesh))
+
+
+def _uniform(mesh: HeartMesh, fibre: Float, sheet: Float) -> FibreField:
+    axes = (fibre, sheet, np.cross(fibre, sheet))
+    return FibreField(*(np.tile(axis, (len(mesh.cells), 1)) for axis in axes))
+
+
+def names_of(mesh: HeartMesh) -> dict[str, tuple[int, ...]]:
+    """Return the tags of each named boundary that a mesh has; ``rings`` are all of the base."""
     present = [tag for tag in Boundary if (mesh.facet_tags == tag).any()]
     names = {tag.name.lower(): (int(tag),) for tag in present}
     names["rings"] = tuple(int(tag) for tag in present if tag in RINGS)
