@@ -89,7 +89,7 @@ def known(problem: StaticProblem, where: AxesIn = AxesIn.IMAGE) -> Known:
 @pytest.fixture(scope="module")
 def straight() -> Known:
     """Linear elements, penalty, fibres known in the image, springs around, soft wall."""
-    heart = lv_ellipsoid(5.0)
+    heart = lv_ellipsoid(6.5)
     mesh, tags = tetrahedral(heart.points, heart.cells, heart.facets, heart.facet_tags)
     space = MechanicsSpace(mesh, tags, Element.P1, 2)
     model = MechanicsModel(Guccione(1.0, 18.5, 3.6, 1.6), Penalty(50.0))
@@ -99,7 +99,7 @@ def straight() -> Known:
 
 def mixed(element: Element) -> Known:
     """Truly incompressible; curved cells for quadratic elements; axes of the reference."""
-    heart = lv_ellipsoid(6.0)
+    heart = lv_ellipsoid(6.5)
     points, cells = heart.points, np.asarray(heart.cells)
     if element is Element.P2_P1:
         points, cells = curved_lv_ellipsoid(heart)
@@ -117,7 +117,7 @@ def test_both_ways_recover_the_known_reference_and_each_other(straight: Known) -
     found = unload_inverse(inverse, LADDER)
     moved = straight.configuration.distance(straight.reference, straight.configuration.image)
     assert moved > 1.0
-    assert straight.error(found.points) < 1e-9
+    assert straight.error(found.points) < 1e-8
     np.testing.assert_allclose(straight.problem.axes.fibre.x.array, straight.fibre, atol=1e-9)
     assert reload(straight.problem, straight.configuration, LADDER) < 1e-4
 
@@ -152,19 +152,19 @@ def test_springs_of_all_directions_have_their_counterpart(
     ]
     one = known(StaticProblem(before.model, space, before.axes, loads))
     found = unload_inverse(InverseProblem(one.problem, one.configuration), LADDER)
-    assert one.error(found.points) < 1e-9
+    assert one.error(found.points) < 1e-8
 
 
 def test_aitken_needs_fewer_loadings_than_a_fixed_factor(straight: Known) -> None:
-    """One step to the full load with a tight tolerance: counted, not timed."""
+    """Near the load that the soft wall bears, plain steps hardly gain: counted, not timed."""
     counts = {}
     for aitken in (True, False):
         straight.again()
-        settings = UnloadSettings(distance=1e-5, iterations=100, aitken=aitken)
+        settings = UnloadSettings(distance=1e-4, iterations=40, aitken=aitken)
         fixed = FixedPoint(straight.problem, straight.configuration, settings)
         unload(fixed, LADDER)
         counts[aitken] = fixed.loadings
-    assert counts[True] < counts[False]
+    assert 2 * counts[True] < counts[False]
 
 
 def test_what_has_not_converged_is_an_error(straight: Known) -> None:
@@ -178,7 +178,7 @@ def test_what_has_not_converged_is_an_error(straight: Known) -> None:
 
 def test_quadratic_displacement_on_straight_cells_has_no_inverse() -> None:
     """Its reference is curved: the fixed point moves the vertices only, the inverse is refused."""
-    heart = lv_ellipsoid(6.0)
+    heart = lv_ellipsoid(6.5)
     mesh, tags = tetrahedral(heart.points, heart.cells, heart.facets, heart.facet_tags)
     space = MechanicsSpace(mesh, tags, Element.P2, 3)
     loads = [*HELD, FollowerPressure(Boundary.LV_ENDO, 0.5)]
