@@ -172,6 +172,8 @@ class Muscle:
         (k, count) of the law, for checkpoints.
     stretch, tension
         (count,) at the last accepted time: λ, and Ta in kPa as the mechanics felt it.
+    before
+        (count,) λ at the accepted time before that, which only the staggered scheme needs.
     """
 
     def __init__(
@@ -199,7 +201,7 @@ class Muscle:
         self.states = law.states(points.count)
         self.stretch = self._stretches()
         self.tension = np.zeros(points.count)
-        self._before = self.stretch
+        self.before = self.stretch
         self._pending = (0.0, 0.0)
         self._felt = (self.tension, self.tension)
 
@@ -229,7 +231,7 @@ class Muscle:
             end = self.law.advance(self.states, since, step, self.stretch, self.stretch)
             slope = self.strength * self.law.slope(self.states, since, step, self.stretch)
         else:
-            end = self.law.advance(self.states, since, step, self._before, self.stretch)
+            end = self.law.advance(self.states, since, step, self.before, self.stretch)
             slope = np.zeros_like(self.stretch)
         tension = self.strength * self.law.tension(end, since, self.stretch)
         points, field = self.field.points, self.field
@@ -249,7 +251,7 @@ class Muscle:
         (time, step), (tension, slope) = self._pending, self._felt
         since, after = self.since(time), self._stretches()
         before = self.stretch
-        start = before if self.scheme is Scheme.STABILISED else self._before
+        start = before if self.scheme is Scheme.STABILISED else self.before
         end = after if self.scheme is Scheme.STABILISED else before
         states = self.law.advance(self.states, since, step, start, end)
         fine = bool(np.isfinite(after).all() and np.isfinite(states).all())
@@ -257,7 +259,7 @@ class Muscle:
             raise NonFiniteError(
                 f"stretch or active tension is not finite at {time:g} ms", fix="take smaller steps"
             )
-        self.states, self._before, self.stretch = states, before, after
+        self.states, self.before, self.stretch = states, before, after
         self.tension = tension + slope * (after - before)
 
     def _stretches(self) -> Float:

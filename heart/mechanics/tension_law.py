@@ -10,7 +10,7 @@ Every law works on all points at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -100,6 +100,7 @@ class Prescribed:
         return np.zeros_like(since)
 
 
+SAMPLES = 2001
 _TANH = "KIT-IBT CardioMechanics (CBTensionModelTanH), form of [Kerckhoffs2003]"
 _SOURCE = "NiedererPlank2011"
 TRIGGERED: Mapping[str, Parameter] = {
@@ -135,6 +136,15 @@ class Triggered:
 
     def __post_init__(self) -> None:
         check_parameters(self)
+
+    def reaching(self, tension: float) -> Triggered:
+        """Return the law whose largest tension at λ = 1 is `tension` in kPa.
+
+        The factor `peak` is not reached: relaxation sets in before the rise is over.
+        """
+        times = np.linspace(0.0, self.delay + self.duration, SAMPLES)
+        most = float(replace(self, peak=1.0).tension(times, times, np.ones(SAMPLES)).max())
+        return replace(self, peak=tension / most)
 
     def states(self, count: int) -> Float:
         """Return no states: the tension is a function of time and stretch."""

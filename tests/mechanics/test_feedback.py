@@ -28,7 +28,8 @@ from heart.mechanics.model import MechanicsModel
 from heart.mechanics.space import Element, MechanicsSpace, marked, tetrahedral
 from heart.mechanics.static import StaticProblem
 from heart.mechanics.tension_law import REGISTRY as ACTIVE
-from heart.mechanics.tension_law import ActiveLaw, Triggered
+from heart.mechanics.tension_law import ActiveLaw, Prescribed, Triggered
+from heart.mechanics.time_stepper import Limits, TimeStepper
 from heart.mechanics.waveform import Sampled
 from heart.numerics.newton import compiled
 from heart.numerics.profiles import load
@@ -248,6 +249,25 @@ def test_the_body_steps_as_the_point_does() -> None:
             beat.accept()
             assert cube.stretches()[0] == pytest.approx(expected[k], abs=1e-8)
         assert muscle.stretch == pytest.approx(expected[-1], abs=1e-8)
+
+
+def test_a_step_that_fails_is_halved_with_its_tension(free: Cube) -> None:
+    """A jolt of 150 kPa within one step: shorter steps, each with the tension of its own end."""
+    jolt = Prescribed(curve=Sampled(np.array([10.0, 20.0]), np.array([0.0, 150.0])))
+    free.problem.state.x.array[:] = 0.0
+    muscle = Muscle(jolt, free.field, free.problem.u, AXES)
+    beat = Contraction(QuasiStatic(free.problem), muscle)
+    stepper = TimeStepper(beat, [DIRECT], Limits(largest_jump=0.08))
+    steps = stepper.run(20.0, 10.0)
+    assert sum(step.failures for step in steps) > 0
+    assert len(steps) > 3
+    closed = (MU / (MU + 150.0)) ** (1.0 / 3.0)
+    assert free.stretches()[0] == pytest.approx(closed, rel=1e-8)
+    assert muscle.tension == pytest.approx(150.0)
+    before = free.problem.values()
+    free.problem.state.x.array[:] += 0.1
+    beat.inner.restore()
+    np.testing.assert_array_equal(free.problem.values(), before)
 
 
 def test_scar_and_late_points_do_not_pull(free: Cube) -> None:

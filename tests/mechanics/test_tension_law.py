@@ -84,6 +84,14 @@ def test_triggered_tension_by_hand() -> None:
     assert Triggered().tension(np.zeros((0, 1)), np.array([155.0]), np.array([0.69]))[0] == 0.0
 
 
+def test_triggered_tension_reaches_what_was_asked_for() -> None:
+    """A scenario says 60 kPa and means the tension, not a factor that is never reached."""
+    law = Triggered(duration=400.0).reaching(60.0)
+    times = np.arange(0.0, 500.0, 0.5)
+    assert law.tension(times, times, np.ones(1000)).max() == pytest.approx(60.0, rel=1e-5)
+    assert law.peak > 60.0
+
+
 def test_a_prescribed_curve_may_be_that_of_the_benchmark() -> None:
     """The elastodynamics benchmark's tension is one more prescribed curve: 118.08 kPa at 484 ms."""
     law = Prescribed(curve=Curve(Arostica()).at)
