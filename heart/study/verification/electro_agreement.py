@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from heart.anatomy.build import build_heart
 from heart.anatomy.case import load_case
 from heart.anatomy.fibres import FibreAngles
-from heart.anatomy.heart_mesh import Tissue
+from heart.anatomy.heart_mesh import HeartMesh, Tissue
 from heart.anatomy.locate import CoordinateLocator
 from heart.core.progress import Telemetry
 from heart.electro.activation import ActivationModel
@@ -34,6 +34,7 @@ from heart.electro.tissue.observer import ActivationRecorder
 from heart.electro.tissue.space import TissueSpace
 from heart.electro.tissue.stimulus import TissueStimulus
 from heart.electro.tissue.tuning import tune
+from heart.numerics import tetrahedra
 from heart.numerics.eikonal import Lengths, solve
 from heart.study.crt import members
 from heart.study.verification.benchmark import Benchmark, Check, between, shown
@@ -41,7 +42,7 @@ from heart.study.verification.nominal import example
 
 Float = NDArray[np.float64]
 
-EDGE = 1.0
+EDGE = 0.7
 CELL = "tt2006_epi"
 CONDUCTIVITIES = "niederer2011"
 SCHEME, STEP = "accurate", 0.05
@@ -123,7 +124,7 @@ def compared(setting: Setting, telemetry: Telemetry) -> list[Check]:
     monodomain = _monodomain(setting, end, telemetry)
     checks = [
         shown("nodes", len(eikonal), "1", SOURCE),
-        shown("mean edge", model.edge, "mm", SOURCE),
+        shown("mean edge", _edge(model.heart.mesh), "mm", SOURCE),
         shown("total activation time, eikonal", end, "ms", SOURCE),
         between(
             "front of reaction-eikonal, largest difference from eikonal",
@@ -173,6 +174,12 @@ def tissue(setting: Setting, conductivity: Float) -> MonodomainModel:
     return MonodomainModel(layout, conductivity, conducting=mesh.tissue != Tissue.CORE)
 
 
+def _edge(mesh: HeartMesh) -> float:
+    """Return the mean edge in mm, each edge once, as a strand has it."""
+    ends = mesh.points[tetrahedra.edges(mesh.cells)]
+    return float(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1).mean())
+
+
 def _axes(setting: Setting) -> Float:
     fibres = setting.model.heart.fibres
     fibre, sheet = np.asarray(fibres.fibre), np.asarray(fibres.sheet)
@@ -212,7 +219,7 @@ def _monodomain(setting: Setting, end: float, telemetry: Telemetry) -> Float:
     scheme = replace(schemes.load(SCHEME), dt=STEP)
     model = tissue(setting, np.tile(np.eye(3), (len(mesh.cells), 1, 1)))
     tuned = tune(
-        cell_model(CELL), scheme, setting.model.edge, setting.speeds,
+        cell_model(CELL), scheme, _edge(mesh), setting.speeds,
         REGISTRY[CONDUCTIVITIES].conductivities,
         surface_to_volume=model.surface_to_volume, capacitance=model.capacitance,
         telemetry=telemetry,
@@ -237,9 +244,11 @@ BENCHMARK = Benchmark(
     900.0,
     run,
     (
-        "Example heart with surface edges of 1 mm, LBBB, without the fast endocardium; ten "
+        "Example heart with surface edges of 0.7 mm, LBBB, without the fast endocardium; ten "
         "Tusscher–Panfilov 2006 everywhere. Conductivities of the monodomain are tuned on a strand "
-        "of the same mean edge to the speeds of the eikonal problem.",
+        "of the same mean edge, with the whole tensor, to the speeds of the eikonal problem.",
+        "With surface edges of 1 mm (mean 1.36 mm) 73.8 % of nodes are within 5 ms; with each axis "
+        "tuned alone, as before, 54.7 %.",
         "Waves that bend are slower in the monodomain model and not in the eikonal equation, and "
         "strands tune along three axes only: what is left is what the two engines differ by.",
         "The time of a beat is that of the machine that wrote this page, one process.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def test_speed_converges_and_lumping_slows() -> None:
     """Both masses tend to 0.61 mm/ms [Niederer2011] with the edge; row sums from below, more so."""
     cell = cell_model("tt2006_epi")
     speeds = {
-        name: [plane_wave_speed(cell, load(name), edge, 0.0953) for edge in (0.5, 0.25)]
+        name: [plane_wave_speed(cell, load(name), edge, 3 * (0.0953,)) for edge in (0.5, 0.25)]
         for name in ("lumped", "accurate")
     }
     assert speeds["lumped"][0] < speeds["lumped"][1] < 0.62
@@ -56,16 +58,30 @@ def test_tuned_speed_is_the_wanted_one_and_is_cached(
     again = tune(cell, scheme, 0.5, (0.6, 0.25, 0.25), BASE, **given)
     assert again.strands == 0
     assert again.factors == found.factors
-    speed = plane_wave_speed(cell, scheme, 0.5, found.monodomain[0] / 1.4)
-    assert speed == pytest.approx(0.6, rel=0.02)
+    tensor = np.array(found.monodomain) / 1.4
+    assert plane_wave_speed(cell, scheme, 0.5, tensor) == pytest.approx(0.6, rel=0.02)
+    across = plane_wave_speed(cell, scheme, 0.5, np.roll(tensor, -1))
+    assert across == pytest.approx(0.25, rel=0.02)
     axes = np.tile(np.eye(3), (2, 1, 1))
     np.testing.assert_allclose(found.tensors(axes)[1], np.diag(found.monodomain))
+
+
+def test_conduction_along_the_fibre_carries_waves_across_it() -> None:
+    """Why the whole tensor is tuned: at 1.4 mm the same cross conductivity gives other speeds."""
+    cell, scheme = cell_model("tt2006_epi"), replace(load("accurate"), dt=0.05)
+    along, across = 0.2, 0.05
+    alone = plane_wave_speed(cell, scheme, 1.4, 3 * (across,), expected=0.3)
+    carried = plane_wave_speed(cell, scheme, 1.4, (across, across, along), expected=0.3)
+    assert carried > 1.05 * alone
+    free = plane_wave_speed(cell, scheme, 1.4, 3 * (along,))
+    held = plane_wave_speed(cell, scheme, 1.4, (along, across, across))
+    assert held < 0.95 * free
 
 
 def test_block_on_a_coarse_mesh_is_said() -> None:
     """Across the fibre an untuned lumped wave dies at 1 mm: an error, not a speed of 0."""
     with pytest.raises(NonPhysicalError, match="no wave travels along a strand of 1 mm"):
-        plane_wave_speed(cell_model("tt2006_epi"), load("lumped"), 1.0, 0.0126)
+        plane_wave_speed(cell_model("tt2006_epi"), load("lumped"), 1.0, 3 * (0.0126,))
 
 
 def test_speeds_in_other_units_are_refused() -> None:
