@@ -190,7 +190,7 @@ def _edges(space: MechanicsSpace, function_space: Any) -> tuple[Int, Int, Float]
     points = function_space.tabulate_dof_coordinates()
     corners = points[nodes[:, : _corners(mesh)]]
     start, end = points[found[..., 0]], points[found[..., -1]]
-    middle = start.mean(axis=1)
+    middle = 0.5 * (start + end).mean(axis=1)
     outward = middle - corners.mean(axis=1)
     turn = np.cross(outward[:, None], end - start)
     backward = np.einsum("fek,fek->fe", turn, middle[:, None] - start) < 0.0
