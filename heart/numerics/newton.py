@@ -32,6 +32,7 @@ from heart.core.errors import (
     ScenarioError,
 )
 from heart.numerics.element_kernel.from_ufl import Unsupported
+from heart.numerics.element_kernel.insertion import KINDS, Insertion
 from heart.numerics.element_kernel.kernel import Kernel, kernel
 from heart.numerics.profiles import Profile
 
@@ -152,6 +153,8 @@ class NonlinearSystem:
         terms = [Term(compiled(form), compiled(ufl.derivative(form, state))) for form in forms]
         if cells is not None:
             terms.insert(0, Term(cells.residual, cells.tangent))
+        self._kernel = cells
+        self._insertion: Insertion | None = None
         self._residuals = [term.residual for term in terms]
         self._tangents = [term.tangent for term in terms]
         self.matrix: Any = fem_petsc.create_matrix(self._tangents[0])
@@ -191,11 +194,17 @@ class NonlinearSystem:
         """Assemble the tangent at `x`."""
         self._take(x)
         matrix.zeroEntries()
+        tangents = list(self._tangents)
+        if self._insertion is not None and self._insertion.fits(matrix):
+            self._insertion.add()
+            tangents[0] = self._insertion.rest
         # The last form writes the ones on the diagonal of prescribed unknowns.
-        for k, form in reversed(list(enumerate(self._tangents))):
+        for k, form in reversed(list(enumerate(tangents))):
             fem_petsc.assemble_matrix(matrix, form, self.conditions, diag=float(k == 0))
             matrix.assemble(PETSc.Mat.AssemblyType.FLUSH)
         matrix.assemble()
+        if self._insertion is None and self._kernel is not None and matrix.getType() in KINDS:
+            self._insertion = Insertion(self._kernel, matrix, self.conditions)
 
     def _take(self, x: Any) -> None:
         self.state.x.array[: self._owned] = x.array_r
@@ -276,7 +285,7 @@ class NewtonSolver:
         if self._fields:
             self._snes.getKSP().getPC().setFieldSplitIS(*self._fields.items())
         self._snes.setFromOptions()
-        self._snes.setConvergenceHistory()
+        self._snes.setConvergenceHistory(reset=True)
 
     def solve(self) -> NonlinearOutcome:
         """Solve from the present state; on failure the state is left where it stopped. Collective.

@@ -56,6 +56,14 @@ def test_converges_quadratically_and_says_so() -> None:
     assert all(scaled[k + 1] < 3.0 * scaled[k] ** 1.8 for k in late)
 
 
+def test_the_history_is_that_of_the_last_solve() -> None:
+    """What is told about a failed step must not begin with the residuals of the one before."""
+    solver = NewtonSolver(bar(4.0), profile())
+    solver.solve()
+    again = solver.solve()
+    assert len(again.residuals) == again.iterations + 1
+
+
 def test_prescribed_values_are_met_in_one_step_of_a_linear_problem() -> None:
     """Lifting: unknowns beside the boundary move with it, in the first step already."""
     system = bar(0.0, end=2.0, law=lambda _w: 1.0)

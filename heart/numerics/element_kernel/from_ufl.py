@@ -25,6 +25,7 @@ class Unsupported(Exception):
     """The expression has something that element kernels do not cover; never seen by users."""
 
 
+UNKNOWNS = ("value", "gradient", "test", "test gradient")
 FUNCTIONS: dict[Any, Op] = {
     uc.Exp: Op.EXP,
     uc.Ln: Op.LN,
@@ -122,7 +123,10 @@ class Scalars:
                 below = graph.inverse(self._at(operands[1], (), indices))
                 return graph.multiply(self._at(operands[0], component, indices), below)
             case uc.Power():
-                return graph.power(*(self._at(o, (), indices) for o in operands))
+                below, above = (self._at(o, (), indices) for o in operands)
+                if any(of_unknowns(graph, n) for n in graph.reachable([above])):
+                    raise Unsupported("an exponent that depends on the state")
+                return graph.power(below, above)
             case uc.Conditional():
                 yes = lambda: self._at(operands[1], component, indices)  # noqa: E731
                 no = lambda: self._at(operands[2], component, indices)  # noqa: E731
@@ -134,21 +138,21 @@ class Scalars:
                 a = self._at(operands[0], (), indices)
                 return graph.select("<", a, graph.zero, graph.negative(a), a)
             case uc.Constant():
-                place = _flat(component, e.ufl_shape)
-                return graph.input(("constant", _number(self.constants, e), place))
+                flat = _flat(component, e.ufl_shape)
+                return graph.input(("constant", _number(self.constants, e), flat))
             case uc.Coefficient():
-                place = _flat(component, e.ufl_shape)
-                return graph.input(("value", _number(self.coefficients, e), place))
+                flat = _flat(component, e.ufl_shape)
+                return graph.input(("value", _number(self.coefficients, e), flat))
             case uc.Grad() if isinstance(operands[0], uc.Coefficient):
                 function = operands[0]
-                place = _flat(component[:-1], function.ufl_shape)
+                flat = _flat(component[:-1], function.ufl_shape)
                 number = _number(self.coefficients, function)
-                return graph.input(("gradient", number, place, component[-1]))
+                return graph.input(("gradient", number, flat, component[-1]))
             case uc.Argument():
                 return graph.input(("test", 0, _flat(component, e.ufl_shape)))
             case uc.Grad() if isinstance(operands[0], uc.Argument):
-                place = _flat(component[:-1], operands[0].ufl_shape)
-                return graph.input(("test gradient", 0, place, component[-1]))
+                flat = _flat(component[:-1], operands[0].ufl_shape)
+                return graph.input(("test gradient", 0, flat, component[-1]))
             case uc.Jacobian():
                 return graph.input(("jacobian", *component))
         for kind, operation in FUNCTIONS.items():
@@ -174,6 +178,12 @@ class Scalars:
             raise Unsupported(type(test).__name__)
         left, right = (self._at(o, (), indices) for o in test.ufl_operands)
         return self.graph.select(str(name), left, right, yes(), no())
+
+
+def of_unknowns(graph: Graph, node: Node) -> bool:
+    """Return whether a node is an input of the state, which is coefficient 0, or of a test."""
+    name = graph.payloads[node]
+    return isinstance(name, tuple) and name[0] in UNKNOWNS and name[1] == 0
 
 
 def _number(known: list[Any], one: Any) -> int:

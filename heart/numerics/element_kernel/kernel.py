@@ -12,23 +12,14 @@ from typing import Any
 
 import numpy as np
 from dolfinx import cpp, fem
+from numpy.typing import NDArray
 from ufl.classes import Argument, CoefficientDerivative
 
-from heart.core import native
-from heart.core.errors import HeartError, StorageError
+from heart.numerics.element_kernel.compilation import loaded
 from heart.numerics.element_kernel.elements import Rule
 from heart.numerics.element_kernel.from_ufl import Unsupported
 from heart.numerics.element_kernel.pointwise import Pointwise, differentiate
 from heart.numerics.element_kernel.source import Source
-
-# No -fassociative-math: it would undo the rounding in exp, and Kahan's tricks in ln.
-FLAGS = (
-    "-O2",
-    "-ffp-contract=fast",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-fno-signed-zeros",
-)
 
 
 @dataclass(frozen=True)
@@ -37,15 +28,25 @@ class Kernel:
 
     Attributes
     ----------
+    space
+        Of the unknowns.
+    point
+        The law and what it reads.
+    library
+        Functions `residual` and `tangent`; keeps their code loaded.
     residual, tangent
         Compiled forms of rank 1 and 2, which DOLFINx assembles like any other.
-    library
-        Keeps the code of both loaded.
     """
 
+    space: Any
+    point: Pointwise
+    library: ctypes.CDLL
     residual: Any
     tangent: Any
-    library: ctypes.CDLL
+
+    def tangent_of(self, cells: NDArray[np.int32]) -> Any:
+        """Return the tangent of some of this rank's cells."""
+        return _form(self.library.tangent, self.point, [self.space] * 2, cells)
 
 
 def kernel(form: Any, state: Any) -> Kernel:
@@ -75,11 +76,14 @@ def kernel(form: Any, state: Any) -> Kernel:
         raise Unsupported("several quadrature degrees")
     rule = Rule.of(mesh.basix_cell(), degrees.pop())
     point = differentiate(*_sorted(form, state), state)
-    library = _loaded(Source(point, mesh.basix_cell(), geometry, rule).text(), mesh.comm)
+    library = loaded(Source(point, mesh.basix_cell(), geometry, rule).text(), mesh.comm)
+    cells = np.arange(mesh.topology.index_map(3).size_local, dtype=np.int32)
     return Kernel(
-        residual=_form(library.residual, point, [space]),
-        tangent=_form(library.tangent, point, [space, space]),
+        space=space,
+        point=point,
         library=library,
+        residual=_form(library.residual, point, [space], cells),
+        tangent=_form(library.tangent, point, [space, space], cells),
     )
 
 
@@ -106,24 +110,8 @@ def _is_test(direction: Any) -> bool:
     return isinstance(operand, Argument) and operand.number() == 0
 
 
-def _loaded(text: str, comm: Any) -> ctypes.CDLL:
-    """Return the library, compiled by the first rank; an error there is raised on all."""
-    library, message = None, ""
-    if comm.rank == 0:
-        try:
-            library = native.load(text, FLAGS)
-        except HeartError as error:
-            message = str(error)
-    message = comm.bcast(message, root=0)
-    if message:
-        raise StorageError(message)
-    return native.load(text, FLAGS) if library is None else library
-
-
-def _form(function: Any, point: Pointwise, spaces: list[Any]) -> Any:
-    space, scalars = spaces[0], point.scalars
-    mesh = space.mesh
-    cells = np.arange(mesh.topology.index_map(mesh.topology.dim).size_local, dtype=np.int32)
+def _form(function: Any, point: Pointwise, spaces: list[Any], cells: NDArray[np.int32]) -> Any:
+    scalars, mesh = point.scalars, spaces[0].mesh
     address = ctypes.cast(function, ctypes.c_void_p).value
     used = np.arange(len(scalars.coefficients), dtype=np.int8)
     kind = fem.IntegralType.cell

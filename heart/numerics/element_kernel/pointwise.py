@@ -13,7 +13,7 @@ from typing import Any
 
 from heart.numerics.element_kernel.derivatives import Derivatives
 from heart.numerics.element_kernel.elements import Part, parts
-from heart.numerics.element_kernel.from_ufl import Scalars, Unsupported
+from heart.numerics.element_kernel.from_ufl import Scalars, Unsupported, of_unknowns
 from heart.numerics.element_kernel.graph import Graph, Node
 
 VALUE = -1
@@ -227,10 +227,5 @@ def _leaks(scalars: Scalars, root: Node, variables: Sequence[Node]) -> bool:
     """Return whether the root sees the state other than through the variables."""
     graph, ends = scalars.graph, set(variables)
     return any(
-        node not in ends and _of_state(graph, node) for node in graph.reachable([root], variables)
+        node not in ends and of_unknowns(graph, node) for node in graph.reachable([root], variables)
     )
-
-
-def _of_state(graph: Graph, node: Node) -> bool:
-    name = graph.payloads[node]
-    return isinstance(name, tuple) and name[0] in ("value", "gradient") and name[1] == 0
