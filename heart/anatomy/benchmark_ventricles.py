@@ -35,6 +35,8 @@ PAIR_BASE = Parameter(25.0, "mm", 0.0, 60.0, "assumed", "pair: height of the bas
 PAIR_WALL = Parameter(10.0, "mm", 4.0, 20.0, "assumed", "pair: wall of the left ventricle")
 PAIR_RV_WALL = Parameter(5.0, "mm", 1.0, 15.0, "assumed", "pair: wall of the right ventricle")
 PAIR_RV_WIDTH = Parameter(36.0, "mm", 5.0, 60.0, "assumed", "pair: wall at (25, 0, 72) mm")
+PAIR_RV_ARC = Parameter(1.4, "rad", 0.3, 1.5, "assumed", "pair: half of the septal arc")
+PAIR_RV_DEPTH = Parameter(0.85, "1", 0.2, 0.9, "assumed", "pair: length of the right ventricle")
 
 PROBES: dict[str, tuple[float, float, float]] = {"p0": (25.0, 30.0, 0.0), "p1": (0.0, 30.0, 0.0)}
 """Points in mm whose motion is compared [Arostica2025]."""
@@ -78,6 +80,7 @@ def biventricle(edge_length: float = 5.0) -> HeartMesh:
     mesh = biv_ellipsoid(
         edge_length, short=SHORT_ENDO.value, long=LONG_ENDO.value, wall=PAIR_WALL.value,
         base=PAIR_BASE.value, rv_wall=PAIR_RV_WALL.value, rv_width=PAIR_RV_WIDTH.value,
+        rv_arc=PAIR_RV_ARC.value, rv_depth=PAIR_RV_DEPTH.value,
     )  # fmt: skip
     # The idealised right ventricle is towards x; here it is towards z.
     return replace(mesh, points=mesh.points[:, [2, 1, 0]] * [1.0, -1.0, 1.0])

@@ -58,12 +58,13 @@ class EnergyBudget:
                 expected="a compressible model with density",
             )
         self._problem, model, volume = problem, problem.model, problem.space.volume
+        density = fem.Constant(problem.space.mesh, float(problem.model.density))
         C = right_cauchy_green(deformation_gradient(problem.u))
         still = replace(model, active=None)
         squared = ufl.inner(problem.velocity, problem.velocity)
         self._increment = fem.Function(problem.space.space)
         self._forms = {
-            "kinetic": compiled(0.5 * float(model.density) * squared * volume),
+            "kinetic": compiled(0.5 * density * squared * volume),
             "stored": compiled(still.energy(C, problem.axes) * volume),
         }
         self._add("springs", self._springs())

@@ -1,10 +1,10 @@
 """Advances a problem in time on a grid of steps, and halves a step that fails.
 
 A step fails as in the control of loads: the solver says so, a cell is squeezed, the body jumps. The
-problem still holds its last good state then; half the step is tried, after some failures with
-the next profile of the ladder. Steps grow back to the grid, so that results are at equal times
-whatever happened between. At the floor the run ends with one line that names cause, time and the
-worst cell.
+problem still holds its last good state then. The same step is tried with the next profile of the
+ladder, which may only lack a new tangent; then half of it. Steps grow back to the grid, so that
+results are at equal times whatever happened between. At the floor the run ends with one line that
+names cause, time and the worst cell.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ LOG = logging.getLogger(__name__)
 STEP = Parameter(1.0, "ms", 1e-4, 100.0, "Arostica2025", "time step of the benchmark")
 JUMP = Parameter(0.25, "1", 0.001, 10.0, "assumed", "largest motion in a step, in body sizes")
 CUTS = Parameter(8.0, "1", 0.0, 30.0, "assumed", "halvings of a step: 1/256 is the floor")
-ESCALATE_EVERY = 2
 ROUND_OFF = 1e-9
 
 
@@ -103,7 +102,6 @@ class TimeStepper:
         self.problem, self.ladder = problem, tuple(ladder)
         self.limits = Limits() if limits is None else limits
         self.steps: list[TimeStep] = []
-        self._rung = 0
 
     def run(
         self,
@@ -136,21 +134,22 @@ class TimeStepper:
         self, goal: float, step: float, accepted: Sequence[Callable[[TimeStep], None]]
     ) -> None:
         """Advance to a point of the grid, in one step or in many."""
-        size, failures, floor = step, 0, step * 0.5**self.limits.cuts
+        size, failures, rung, floor = step, 0, 0, step * 0.5**self.limits.cuts
         while goal - self.problem.time > ROUND_OFF * step:
             left = goal - self.problem.time
             part = left if left < 1.01 * size else size
-            profile = self.ladder[self._rung]
+            profile = self.ladder[rung]
             try:
                 outcome = self._attempt(part, profile, failures == 0)
             except (NonlinearSolveError, LinearSolveError, NonFiniteError) as error:
                 failures += 1
-                if failures % ESCALATE_EVERY == 0:
-                    self._rung = min(self._rung + 1, len(self.ladder) - 1)
+                LOG.info("step to %.4g ms failed: %s", self.problem.time + part, error.line())
+                if rung + 1 < len(self.ladder):
+                    rung += 1
+                    continue
                 if 0.5 * part < floor:
                     raise self._given_up(error, part) from error
-                size = 0.5 * part
-                LOG.info("step to %.4g ms failed: %s", self.problem.time + part, error.line())
+                size, rung = 0.5 * part, 0
                 continue
             ratio = self.problem.worst().ratio
             self.problem.accept()
@@ -160,10 +159,9 @@ class TimeStepper:
                     self.problem.time, part, done, outcome.iterations, profile.name, failures, ratio
                 )
             )
-            size, failures = 2.0 * part, 0
+            size, failures, rung = 2.0 * part, 0, 0
             for told in accepted:
                 told(self.steps[-1])
-        self._rung = 0
 
     def _attempt(self, part: float, profile: Profile, predict: bool) -> NonlinearOutcome:
         """Solve and look at the result."""

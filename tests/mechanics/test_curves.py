@@ -11,7 +11,9 @@ import pytest
 from heart.core.errors import ParameterError
 from heart.mechanics.curves import LEFT_OF_TWO, RIGHT_OF_TWO, Curve, PressureLaw, TensionLaw
 
-TABLE = Path(__file__).parents[1] / "refdata" / "arostica2025_loading_curves.csv"
+TABLE = (
+    Path(__file__).parents[2] / "heart/study/verification/refdata/arostica2025_loading_curves.csv"
+)
 LAWS = {
     "tau_Pa_sigma0_1.5e5": TensionLaw(),
     "tau_Pa_sigma0_1e5": TensionLaw(strength=100.0),

@@ -60,12 +60,12 @@ def test_steps_that_fail_are_halved_and_grow_back() -> None:
     assert clock.predicted[3:6] == [True, False, False]
 
 
-def test_the_ladder_is_climbed_and_left_again() -> None:
-    """Two failures bring the robust profile, the next point of the grid the usual one."""
+def test_the_ladder_comes_before_a_shorter_step() -> None:
+    """A failure brings the robust profile at the same step; the next step has the usual one."""
     clock = Clock(lambda time, _step, name: 1.0 <= time < 2.0 and name == "usual")
     steps = TimeStepper(clock, [USUAL, ROBUST]).run(3.0, 1.0)
-    assert {step.profile for step in steps if 1.0 < step.time <= 2.0} == {"robust"}
-    assert steps[-1].profile == "usual"
+    assert [step.profile for step in steps] == ["usual", "robust", "usual"]
+    assert [step.size for step in steps] == [1.0, 1.0, 1.0]
 
 
 def test_the_end_is_one_line_with_cause_and_time() -> None:
