@@ -24,8 +24,15 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from heart.core.errors import ParameterError
-from heart.numerics.newton import NewtonSolver, NonlinearOutcome, NonlinearSystem, compiled
+from heart.core.errors import LinearSolveError, OutOfMemoryError, ParameterError
+from heart.numerics.newton import (
+    EXTERNAL_LIBRARY,
+    OUT_OF_MEMORY,
+    NewtonSolver,
+    NonlinearOutcome,
+    NonlinearSystem,
+    compiled,
+)
 from heart.numerics.profiles import Profile
 
 Float = NDArray[np.float64]
@@ -163,7 +170,7 @@ class BorderedSystem:
         if start is not None:
             self.small[:] = start
         self._set(self.small)
-        self.fields = dict(fields or {})
+        self.fields, self.out_of_memory = dict(fields or {}), False
         if near_nullspace is not None:
             inner.matrix.setNearNullSpace(near_nullspace)
         self._slopes = (np.zeros((self.size, self.size)), np.zeros((self.size, 0)))
@@ -293,41 +300,69 @@ class Elimination:
     """
 
     def __init__(self) -> None:
-        self._pc: Any = None
+        self._ksp: Any = None
         self._solved: list[Any] = []
 
     def setUp(self, pc: Any) -> None:
         """Set up for the present tangent: the large block, and each column through it."""
         system: BorderedSystem = pc.getOperators()[0].getPythonContext()
-        large = system.inner.matrix
-        if self._pc is None:
-            self._pc = PETSc.PC().create(comm=large.comm)
-            self._pc.setOptionsPrefix((pc.getOptionsPrefix() or "") + INNER)
-            self._pc.setOperators(large, large)
-            self._pc.setFromOptions()
-            if self._pc.getType() == PETSc.PC.Type.FIELDSPLIT:
-                self._pc.setFieldSplitIS(*system.fields.items())
-            self._solved = [column.duplicate() for column in system.columns]
-            self._force, self._at = system.inner.vector.duplicate(), system.inner.vector.duplicate()
-        self._pc.setReusePreconditioner(False)
-        self._pc.setUp()
+        if self._ksp is None:
+            self._make(system, (pc.getOptionsPrefix() or "") + INNER)
+        try:
+            failure = self._factorised(system)
+        except PETSc.Error as error:
+            code = int(getattr(error, "ierr"))  # noqa: B009
+            if code not in (OUT_OF_MEMORY, EXTERNAL_LIBRARY):
+                raise
+            # What PETSc broke off stays locked; an error in a callback would lose its name.
+            self.destroy(pc)
+            reasons = PETSc.PC.FailedReason
+            failure = reasons.FACTOR_OUTMEMORY if code == OUT_OF_MEMORY else reasons.FACTOR_OTHER
+        system.out_of_memory = failure == PETSc.PC.FailedReason.FACTOR_OUTMEMORY
+        # Also where it did not fail: PETSc keeps the reason of an earlier time.
+        pc.setFailedReason(failure)
+
+    def _factorised(self, system: BorderedSystem) -> int:
+        """Set the inner preconditioner up and return why it failed, 0 for not."""
+        inner = self._ksp.getPC()
+        inner.setReusePreconditioner(False)
+        # Without this KSP takes its set-up for done.
+        self._ksp.setOperators(system.inner.matrix, system.inner.matrix)
+        self._ksp.setUp()
         # A lagged preconditioner must not be renewed behind the back of SNES.
-        self._pc.setReusePreconditioner(True)
-        failure = self._pc.getFailedReason()
-        if failure:
-            pc.setFailedReason(failure)
-            return
+        inner.setReusePreconditioner(True)
+        failure = int(inner.getFailedReason())
         for column, solved in zip(system.columns, self._solved, strict=True):
-            self._pc.apply(column, solved)
+            if not failure and not self._solve(column, solved):
+                failure = PETSc.PC.FailedReason.SUBPC_ERROR
+        return failure
+
+    def _make(self, system: BorderedSystem, prefix: str) -> None:
+        """Make a KSP that does nothing but apply the preconditioner, and the vectors."""
+        large = system.inner.matrix
+        self._ksp = PETSc.KSP().create(comm=large.comm)
+        self._ksp.setType(PETSc.KSP.Type.PREONLY)
+        inner = self._ksp.getPC()
+        inner.setOptionsPrefix(prefix)
+        inner.setFromOptions()
+        if inner.getType() == PETSc.PC.Type.FIELDSPLIT:
+            inner.setFieldSplitIS(*system.fields.items())
+        self._solved = [column.duplicate() for column in system.columns]
+        self._force, self._at = (system.inner.vector.duplicate() for _ in range(2))
+
+    def _solve(self, right: Any, out: Any) -> bool:
+        self._ksp.solve(right, out)
+        return int(self._ksp.getConvergedReason()) > 0
 
     def apply(self, pc: Any, x: Any, y: Any) -> None:
         """Eliminate the large block."""
         system: BorderedSystem = pc.getOperators()[0].getPythonContext()
         self._force.array[:] = x.array_r[: system.owned]
-        self._pc.apply(self._force, self._at)
-        found = system.eliminated(x.array_r, self._at, self._solved)
+        found = None
+        if self._solve(self._force, self._at):
+            found = system.eliminated(x.array_r, self._at, self._solved)
         if found is None:
-            pc.setFailedReason(PETSc.PC.FailedReason.FACTOR_NUMERIC_ZEROPIVOT)
+            pc.setFailedReason(PETSc.PC.FailedReason.SUBPC_ERROR)
             y.set(0.0)
             return
         for value, solved in zip(found, self._solved, strict=False):
@@ -336,10 +371,10 @@ class Elimination:
 
     def destroy(self, _pc: Any) -> None:
         """Free the inner preconditioner."""
-        for thing in (self._pc, *self._solved):
+        for thing in (self._ksp, *self._solved):
             if thing is not None:
                 thing.destroy()
-        self._pc, self._solved = None, []
+        self._ksp, self._solved = None, []
 
 
 def bordered(profile: Profile) -> Profile:
@@ -369,6 +404,7 @@ class BorderedSolver:
     """
 
     def __init__(self, system: BorderedSystem, profile: Profile) -> None:
+        self._system, self._profile = system, profile
         self._newton = NewtonSolver(cast(NonlinearSystem, system), bordered(profile))
 
     def solve(self) -> NonlinearOutcome:
@@ -379,7 +415,15 @@ class BorderedSolver:
         NonlinearSolveError, LinearSolveError, NonFiniteError, OutOfMemoryError, ScenarioError
             As `NewtonSolver.solve`.
         """
-        return self._newton.solve()
+        try:
+            return self._newton.solve()
+        except LinearSolveError as error:
+            if not self._system.out_of_memory:
+                raise
+            raise OutOfMemoryError(
+                f"profile {self._profile.name} ran out of memory",
+                fix="use an iterative profile, more ranks or a coarser mesh",
+            ) from error
 
     def destroy(self) -> None:
         """Free the solver."""

@@ -10,9 +10,23 @@ import ufl
 from dolfinx import fem
 from dolfinx.mesh import create_unit_interval, exterior_facet_indices
 from mpi4py import MPI
+from petsc4py import PETSc
 
-from heart.core.errors import LinearSolveError, NonlinearSolveError, ParameterError, ScenarioError
-from heart.numerics.bordered import Border, BorderedSolver, BorderedSystem, FormFunctional
+from heart.core.errors import (
+    HeartError,
+    LinearSolveError,
+    NonlinearSolveError,
+    OutOfMemoryError,
+    ParameterError,
+    ScenarioError,
+)
+from heart.numerics.bordered import (
+    Border,
+    BorderedSolver,
+    BorderedSystem,
+    Elimination,
+    FormFunctional,
+)
 from heart.numerics.newton import NonlinearSystem
 from heart.numerics.profiles import Profile, load
 
@@ -129,6 +143,29 @@ def test_failures_are_errors_with_the_reason() -> None:
         BorderedSolver(bar(1.0, lambda w: 0.0 * w), profile()).solve()
     with pytest.raises(ScenarioError, match="pc_factor_no_such"):
         BorderedSolver(bar(1.0), profile(pc_factor_no_such=1)).solve()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(55, OutOfMemoryError), (76, LinearSolveError)], ids=["memory", "other"]
+)
+def test_a_factorisation_that_breaks_off_is_named_and_the_solver_goes_on(
+    monkeypatch: pytest.MonkeyPatch, code: int, expected: type[HeartError]
+) -> None:
+    """PETSc loses the name of an error in a callback; the next try must find nothing locked."""
+
+    def broken(_self: Any, _system: Any) -> int:
+        raise PETSc.Error(code)
+
+    system = bar(1.0)
+    solver = BorderedSolver(system, profile())
+    rest = system.values()
+    with monkeypatch.context() as patch:
+        patch.setattr(Elimination, "_factorised", broken)
+        with pytest.raises(expected, match="profile test"):
+            solver.solve()
+    system.set_values(rest)
+    solver.solve()
+    assert system.measures()[0] == pytest.approx(1.0, abs=1e-9)
 
 
 def test_more_borders_than_equations_are_refused() -> None:
