@@ -2,13 +2,14 @@
 
 References are values on which two or three independent codes agree; those of the ventricle come
 from an axisymmetric computation with the isochoric split. Three ways to be wrong are computed too,
-since each gives a plausible ventricle: the passive law at the full C (the mixed formulation leaves
-for a spurious branch near 3 kPa), straight cells (they lose 2 % of the cavity), and tension per
-actual instead of second Piola–Kirchhoff stress.
+since each is easily made: the passive law at the full C (the mixed formulation leaves the branch
+near 3 kPa), straight cells (they lose 2 % of the cavity), and tension per actual instead of second
+Piola–Kirchhoff stress.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from heart.core.progress import Telemetry
@@ -17,6 +18,7 @@ from heart.study.verification import land2015_curves as curves
 from heart.study.verification.benchmark import Benchmark, Check, between, near, shown
 from heart.study.verification.land2015_curves import Off
 from heart.study.verification.land2015_shapes import (
+    PASSIVE_PRESSURE,
     Ventricle,
     Wall,
     beam,
@@ -28,25 +30,27 @@ SOURCE = "Land2015"
 BEAMS = ((10, 2), (20, 2), (30, 4))
 INFLATED = (Wall(3.0, 2), Wall(3.0, 3, 1.0), Wall(2.0, 3, 0.7))
 CONTRACTED = (Wall(3.0, 2, 1.0), Wall(3.0, 3, 1.0), Wall(2.5, 3, 0.6))
-TRAP, TRAP_ACTIVE = Wall(3.0, 2), Wall(3.0, 2, 1.0)
 SHARE = 0.01
 TWIST = 1.0
 
 
 def run(telemetry: Telemetry) -> list[Check]:
-    """Run the problems, each on finer and finer meshes, and the traps."""
+    """Run the problems, each on finer and finer meshes, and the traps on the first of them."""
     checks: list[Check] = []
+    passive, active = [], []
     for counts in BEAMS:
         with telemetry.step(f"beam, {counts[0]} × {counts[1]} × {counts[1]} cells"):
             checks += _beam(*counts, gated=counts == BEAMS[-1])
     for wall in INFLATED:
         with telemetry.step(f"inflation, {wall.name}"):
-            checks += inflated(wall, inflation(wall), gated=wall is INFLATED[-1])
+            passive.append(inflation(wall))
+            checks += inflated(wall, passive[-1], gated=wall is INFLATED[-1])
     for wall in CONTRACTED:
         with telemetry.step(f"contraction, {wall.name}"):
-            checks += contracted(wall, contraction(wall), gated=wall is CONTRACTED[-1])
+            active.append(contraction(wall))
+            checks += contracted(wall, active[-1], gated=wall is CONTRACTED[-1])
     with telemetry.step("traps"):
-        checks += _traps()
+        checks += _traps(passive[0], active[0])
     return checks
 
 
@@ -110,29 +114,32 @@ def _ends(
     ]
 
 
-def _traps() -> list[Check]:
-    """Return what the three mistakes give, near what they gave others."""
-    full, right = inflation(TRAP, split=Split.NONE), inflation(TRAP)
-    straight = Wall(TRAP.edge, TRAP.layers, TRAP.apex_edge, curved=False)
-    loss = 1.0 - inflation(straight, until=0.1).volume[0] / curves.REST_VOLUME
-    wrong = contraction(TRAP_ACTIVE, per_stretch=True)
-    rest = partial(near, reference=curves.REST_VOLUME, unit="mm3", source=SOURCE, relative=True)
+def _traps(passive: Ventricle, active: Ventricle) -> list[Check]:
+    """Return what the three mistakes give on the meshes of `passive` and `active`.
+
+    The other code computed both conventions of tension on one coarse mesh; compared is how far
+    they are apart, in which the error of the mesh goes.
+    """
+    full = inflation(INFLATED[0], split=Split.NONE, until=0.5, cuts=3)
+    straight = inflation(replace(INFLATED[0], curved=False), until=0.1)
+    loss = 1.0 - straight.volume[0] / curves.REST_VOLUME
+    wrong = contraction(CONTRACTED[0], per_stretch=True)
+    rest, reached = passive.volume[0], PASSIVE_PRESSURE * full.load[-1]
+    ratio, endo, epi = (
+        wrong.volume[-1] / active.volume[-1],
+        wrong.endo[-1] - active.endo[-1],
+        wrong.epi[-1] - active.epi[-1],
+    )
+    tension = "tension per stretch instead: "
+    check = partial(near, source=SOURCE)
     return [
-        near("trap, full C: cavity", full.volume[-1], 10892.0, 0.004, "mm3", SOURCE, relative=True),
-        near("trap, full C: epi apex z", full.epi[-1], -28.449, 0.05, "mm", SOURCE),
-        between(
-            "trap, full C: cavity above that of the isochoric C̄",
-            full.volume[-1] - right.volume[-1], 80.0, None, "mm3", SOURCE,
-        ),
-        rest("curved cells: cavity at rest", right.volume[0], tolerance=5e-4),
-        between("trap, straight cells: lost share of the cavity", loss, 0.01, 0.04, "1", SOURCE),
-        near("trap, tension per stretch: endo apex z", wrong.endo[-1], -11.12, 0.3, "mm", SOURCE),
-        near("trap, tension per stretch: epi apex z", wrong.epi[-1], -14.69, 0.05, "mm", SOURCE),
-        near(
-            "trap, tension per stretch: cavity",
-            wrong.volume[-1], 1533.3, 0.01, "mm3", SOURCE, relative=True,
-        ),
-    ]  # fmt: skip
+        between("full C: last pressure on the right branch", reached, 2.9, 3.6, "kPa", SOURCE),
+        check("cavity at rest", rest, curves.REST_VOLUME, 5e-4, "mm3", relative=True),
+        between("straight cells: lost share of the cavity", loss, 0.01, 0.04, "1", SOURCE),
+        check(tension + "endo apex moves by", endo, 0.801, 0.1, "mm"),
+        check(tension + "epi apex moves by", epi, 0.810, 0.1, "mm"),
+        check(tension + "ratio of the cavities", ratio, 0.8614, 0.01, "1", relative=True),
+    ]
 
 
 def _share(name: str, off: Off, gated: bool) -> Check:
@@ -152,5 +159,11 @@ BENCHMARK = Benchmark(
     notes=(
         "The 4.17 mm often quoted as deflection of the beam is the deformed height of its tip.",
         "The ventricle has curved (ten-node) tetrahedra and the isochoric split.",
+        "Curves and midlines are compared in their worst point, at all load steps and all nodes of "
+        "the mid-wall, as a share of the largest motion in the table; the twist from 2 mm off the "
+        "axis on, counterclockwise as seen from the apex.",
+        "The endocardial apex of the contraction converges slowly: fibres meet in a pole there.",
+        "With the full C the walk ends where no step leads on; other codes jumped to another "
+        "branch at that pressure (cavity 10,892 mm³ at 10 kPa).",
     ),
 )

@@ -7,6 +7,7 @@ it; so cells can be finer there, and there is more than one layer of them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from heart.anatomy.idealised import (
     lv_ellipsoid,
     lv_ellipsoid_transmural,
 )
+from heart.core.errors import NonlinearSolveError
 from heart.mechanics.active import ActiveStress
 from heart.mechanics.axes import Axes
 from heart.mechanics.kinematics import Expression, i4
@@ -42,6 +44,8 @@ from heart.observe.cavity import Cavity
 from heart.study.verification.land2015_fibres import family_axes
 
 Float = NDArray[np.float64]
+
+LOG = logging.getLogger(__name__)
 
 LADDER = ("mechanics/direct", "mechanics/direct_l2")
 ROOT_FACE, PUSHED = 1, 2
@@ -157,12 +161,23 @@ def beam(
     return displacement_at(problem, np.array([10.0, 0.5, 1.0])), line
 
 
-def inflation(wall: Wall, *, split: Split = Split.ISOCHORIC, until: float = 1.0) -> Ventricle:
-    """Solve problem 2 up to a fraction of its load."""
+def inflation(
+    wall: Wall, *, split: Split = Split.ISOCHORIC, until: float = 1.0, cuts: int = 12
+) -> Ventricle:
+    """Solve problem 2 up to a fraction of its load, or as far as a controller gets.
+
+    Parameters
+    ----------
+    split
+        Which invariants are isochoric; the benchmark's values need all.
+    until
+        Fraction of the load.
+    cuts
+        Halvings of a step before the walk ends early; `Ventricle.load` tells where.
+    """
     model = MechanicsModel(Guccione(10.0, 1.0, 1.0, 1.0), split=split)
-    space = wall.space()
-    problem = StaticProblem(model, space, cartesian(), _loads(PASSIVE_PRESSURE))
-    return measured(problem, Policy(first=0.1, largest=0.1), until)
+    problem = StaticProblem(model, wall.space(), cartesian(), _loads(PASSIVE_PRESSURE))
+    return measured(problem, Policy(first=0.1, largest=0.1, cuts=cuts), until)
 
 
 def contraction(wall: Wall, *, per_stretch: bool = False, until: float = 1.0) -> Ventricle:
@@ -187,23 +202,26 @@ def _loads(pressure: float) -> list[Load]:
 
 
 def measured(problem: StaticProblem, policy: Policy, until: float) -> Ventricle:
-    """Walk to a fraction of the load and measure after each step. Collective."""
+    """Walk to a fraction of the load, or as far as it goes; measure after each step. Collective."""
     cavity = Cavity(problem.space, problem.u, Boundary.LV_ENDO)
     rows = [(0.0, ENDO_APEX, EPI_APEX, cavity.volume())]
+    steps: list[Step] = []
 
     def note(step: Step) -> None:
+        steps.append(step)
         rows.append((step.fraction, *apices(problem), cavity.volume()))
 
-    steps = walk(problem, policy, until, note)
+    try:
+        walk(problem, policy, until, note)
+    except NonlinearSolveError as error:
+        LOG.warning("%s", error.line())
     layout = problem.space.space.dofmap
     return Ventricle(
         *np.array(rows).T,
-        nodes_where(
-            problem, lambda x: np.abs(lv_ellipsoid_transmural(x) - 0.5) < ON_SURFACE
-        ),
+        nodes_where(problem, lambda x: np.abs(lv_ellipsoid_transmural(x) - 0.5) < ON_SURFACE),
         sum(step.iterations for step in steps),
         layout.index_map.size_global * layout.index_map_bs,
-    )  # fmt: skip
+    )
 
 
 def walk(
