@@ -217,7 +217,7 @@ def build(case: Case, cut: Discretisation, until: float = DURATION) -> DynamicPr
         Robin(Boundary.EPI, EPI_STIFFNESS, DAMPING, Direction.NORMAL),
         Robin(Boundary.BASE, base, DAMPING, Direction.FULL),
     ]
-    axes = _pair_axes(heart, space) if case.pair else _axes(space)
+    axes = pair_axes(heart, space) if case.pair else ventricle_axes(space)
     return DynamicProblem(model, space, axes, loads, drives, cut.scheme)
 
 
@@ -278,7 +278,7 @@ def _space(case: Case, cut: Discretisation) -> tuple[HeartMesh, MechanicsSpace]:
     return heart, MechanicsSpace(mesh, tags, cut.element, cut.degree)
 
 
-def _axes(space: MechanicsSpace) -> Axes:
+def ventricle_axes(space: MechanicsSpace) -> Axes:
     """Return the axes at the quadrature points, of a depth that solves Laplace's equation."""
     depth = _depth(space)
     rule, _ = basix.make_quadrature(space.mesh.basix_cell(), space.quadrature_degree)
@@ -333,7 +333,7 @@ def _depth(space: MechanicsSpace) -> Any:
     return depth
 
 
-def _pair_axes(heart: HeartMesh, space: MechanicsSpace) -> Axes:
+def pair_axes(heart: HeartMesh, space: MechanicsSpace) -> Axes:
     """Return axes per cell by our own rule; the second lies in the wall, as in the single one."""
     field = fibres(heart, coordinates.compute(heart), FibreAngles(beta_endo=0.0, beta_epi=0.0))
     values = fem.functionspace(space.mesh, ("Discontinuous Lagrange", 0, (3,)))
