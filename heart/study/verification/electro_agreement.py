@@ -19,11 +19,13 @@ from heart.anatomy.case import load_case
 from heart.anatomy.fibres import FibreAngles
 from heart.anatomy.heart_mesh import HeartMesh, Tissue
 from heart.anatomy.locate import CoordinateLocator
+from heart.anatomy.refinement import refined
 from heart.core.progress import Telemetry
 from heart.electro.activation import ActivationModel
 from heart.electro.ionic.population import CellLayout
 from heart.electro.ionic.registry import cell_model
 from heart.electro.reaction_eikonal.excitation import Excitation
+from heart.electro.reaction_eikonal.front import Front, FrontState, Recovery
 from heart.electro.reaction_eikonal.problem import ReactionEikonal, Waves
 from heart.electro.reaction_eikonal.strand import measured
 from heart.electro.tissue import scheme as schemes
@@ -42,7 +44,7 @@ from heart.study.verification.nominal import example
 
 Float = NDArray[np.float64]
 
-EDGE = 0.7
+EDGE = 1.4
 CELL = "tt2006_epi"
 CONDUCTIVITIES = "niederer2011"
 SCHEME, STEP = "accurate", 0.05
@@ -53,6 +55,8 @@ THRESHOLD = -40.0
 LEAD = 0.5
 WITHIN, SHARE = 5.0, 0.95
 BEAT = 1000.0
+# Of the front alone, where no node is activated twice: any will do.
+_INTERVAL, _WINDOW = 10.0, 1.0
 LARGE = 500_000
 SOURCE = "assumed"
 
@@ -87,15 +91,17 @@ def run(telemetry: Telemetry) -> list[Check]:
 
 
 def prepare(edge: float, telemetry: Telemetry) -> Setting:
-    """Build the example heart with edges of `edge` mm."""
+    """Build the example heart with surface edges of half of `edge` mm, by refinement."""
     loaded = example()
     scenario = loaded.scenario
     case = load_case(loaded.case)
     angles = FibreAngles(**scenario.fibres.model_dump())
-    heart = build_heart(
+    coarse = build_heart(
         case, edge, angles, backend=scenario.mesh.backend, telemetry=telemetry
     ).heart
-    model = ActivationModel.of(heart, CoordinateLocator(heart.mesh, heart.coordinates))
+    locator = CoordinateLocator(coarse.mesh, coarse.coordinates)
+    heart = refined(coarse)
+    model = ActivationModel.of(heart, locator)
     member = members.nominal(scenario)
     state = replace(member.disease, lv_sheet=0.0, rv_sheet=0.0)
     lengths = model.lengths(member.velocity, state)
@@ -127,8 +133,12 @@ def compared(setting: Setting, telemetry: Telemetry) -> list[Check]:
         shown("mean edge", _edge(model.heart.mesh), "mm", SOURCE),
         shown("total activation time, eikonal", end, "ms", SOURCE),
         between(
-            "front of reaction-eikonal, largest difference from eikonal",
-            np.abs(front - eikonal)[reached].max(), None, 1e-3, "ms", SOURCE,
+            "front without cells, largest difference from eikonal",
+            np.abs(_front(setting, end) - eikonal)[reached].max(), None, 1e-3, "ms", SOURCE,
+        ),
+        shown(
+            "front with cells, largest difference from eikonal",
+            float(np.abs(front - eikonal)[reached].max()), "ms", SOURCE,
         ),
     ]  # fmt: skip
     for name, one, other in (
@@ -198,6 +208,20 @@ def reaction_eikonal(setting: Setting) -> ReactionEikonal:
     )
 
 
+def _front(setting: Setting, end: float) -> Float:
+    """Return the activation (n,) in ms of the re-excitable front alone, window by window."""
+    mesh, count = setting.model.mesh, len(setting.model.mesh.points)
+    curve = Recovery(np.full(count, _INTERVAL), np.zeros(count, np.int32), np.ones((1, 2)), 1.0)
+    front = Front(mesh, setting.lengths, curve, 0.0)
+    state, first, now = FrontState.at_rest(count), np.full(count, np.inf), 0.0
+    np.minimum.at(state.pending, mesh.rank[setting.nodes], setting.times)
+    while now < end + _WINDOW:
+        hit = front.advance(state, now, now + _WINDOW)
+        first[hit] = np.minimum(first[hit], state.arrival[hit])
+        now += _WINDOW
+    return first[mesh.rank]
+
+
 def _reaction_eikonal(
     setting: Setting, end: float, telemetry: Telemetry
 ) -> tuple[Float, Float, float]:
@@ -244,11 +268,13 @@ BENCHMARK = Benchmark(
     900.0,
     run,
     (
-        "Example heart with surface edges of 0.7 mm, LBBB, without the fast endocardium; ten "
-        "Tusscher–Panfilov 2006 everywhere. Conductivities of the monodomain are tuned on a strand "
+        "Example heart meshed with surface edges of 1.4 mm and refined once, LBBB, without the "
+        "fast endocardium; ten Tusscher–Panfilov 2006 everywhere. Conductivities of the monodomain are tuned on a strand "
         "of the same mean edge, with the whole tensor, to the speeds of the eikonal problem.",
         "With surface edges of 1 mm (mean 1.36 mm) 73.8 % of nodes are within 5 ms; with each axis "
         "tuned alone, as before, 54.7 %.",
+        "With cells, a node that diffusion alone brings to the threshold before the front arrives "
+        "starts a front of its own; that is the difference between the two rows of the front.",
         "Waves that bend are slower in the monodomain model and not in the eikonal equation, and "
         "strands tune along three axes only: what is left is what the two engines differ by.",
         "The time of a beat is that of the machine that wrote this page, one process.",
