@@ -269,8 +269,9 @@ BENCHMARK = Benchmark(
     run,
     (
         "Example heart meshed with surface edges of 1.4 mm and refined once, LBBB, without the "
-        "fast endocardium; ten Tusscher–Panfilov 2006 everywhere. Conductivities of the monodomain are tuned on a strand "
-        "of the same mean edge, with the whole tensor, to the speeds of the eikonal problem.",
+        "fast endocardium; ten Tusscher–Panfilov 2006 everywhere. Conductivities of the monodomain "
+        "are tuned on a strand of the same mean edge, with the whole tensor, to the speeds of the "
+        "eikonal problem.",
         "With surface edges of 1 mm (mean 1.36 mm) 73.8 % of nodes are within 5 ms; with each axis "
         "tuned alone, as before, 54.7 %.",
         "With cells, a node that diffusion alone brings to the threshold before the front arrives "
