@@ -11,9 +11,9 @@ from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
 
 from heart.anatomy.curved import curved_lv_ellipsoid
-from heart.anatomy.heart_mesh import Boundary
+from heart.anatomy.heart_mesh import Boundary, HeartMesh
 from heart.anatomy.idealised import biv_ellipsoid, lv_ellipsoid
-from heart.core.errors import MeshInputError, NonPhysicalError
+from heart.core.errors import MeshInputError, NonPhysicalError, ParameterError
 from heart.mechanics import balance
 from heart.mechanics.cavity_volume import Lid, VolumeFunctional
 from heart.mechanics.loads import FollowerPressure
@@ -21,6 +21,7 @@ from heart.mechanics.rim import Rim
 from heart.mechanics.space import Element, MechanicsSpace, tetrahedral
 from heart.numerics.bordered import assemble
 from heart.numerics.newton import compiled
+from heart.observe.cavity import Cavity
 
 TILT = np.array([[1.1, 0.1, -0.2], [0.05, 0.9, 0.1], [0.3, -0.2, 1.2]])
 PUSH = np.array([4.0, -3.0, 7.0])
@@ -47,8 +48,12 @@ def test_a_conical_lid_is_right_for_any_affine_motion(element: Element) -> None:
     """The base tilts and stretches: the volume changes by the determinant, to round-off."""
     space = lv(element, curve=element is Element.P2)
     rest = VolumeFunctional(space, fem.Function(space.space), Boundary.LV_ENDO).volume()
-    tilted = VolumeFunctional(space, moved(space, TILT), Boundary.LV_ENDO).volume()
+    state = moved(space, TILT)
+    tilted = VolumeFunctional(space, state, Boundary.LV_ENDO).volume()
     assert tilted == pytest.approx(rest * np.linalg.det(TILT), rel=1e-10)
+    displacement, _ = space.split(state)
+    observed = Cavity(space, displacement, Boundary.LV_ENDO)
+    assert observed.volume() == pytest.approx(tilted, rel=1e-12)
 
 
 def test_a_plane_lid_is_wrong_once_the_base_tilts() -> None:
@@ -113,6 +118,48 @@ def test_both_ventricles_have_one_rim_each() -> None:
         rest = VolumeFunctional(space, fem.Function(space.space), boundary).volume()
         tilted = VolumeFunctional(space, state, boundary).volume()
         assert tilted == pytest.approx(rest * np.linalg.det(TILT), rel=1e-10)
+
+
+def test_rims_of_irregular_meshes_run_the_right_way_round() -> None:
+    """Each edge finds its direction by itself: with one turned, the volume depends on the place."""
+    heart, rng = lv_ellipsoid(4.0), np.random.default_rng(9)
+    for _ in range(3):
+        points = heart.points + rng.uniform(-0.5, 0.5, heart.points.shape)
+        parts = points, heart.cells, heart.facets, heart.facet_tags
+        space = MechanicsSpace(*tetrahedral(*parts), Element.P1)
+        rest = VolumeFunctional(space, fem.Function(space.space), Boundary.LV_ENDO).volume()
+        pushed = VolumeFunctional(space, moved(space, np.eye(3)), Boundary.LV_ENDO).volume()
+        assert pushed == pytest.approx(rest, rel=1e-12)
+
+
+def test_two_openings_in_planes_of_their_own() -> None:
+    """As mitral and aortic ring: a lid each; a plane across the axis would be far off."""
+
+    def rings(heart: HeartMesh) -> np.ndarray:
+        tags, inner = heart.facet_tags.copy(), heart.nodes_of(Boundary.LV_ENDO)
+        away = np.linalg.norm(heart.points[inner] - [7.0, 0.0, -4.0], axis=1)
+        around = (heart.facets == inner[np.argmin(away)]).any(axis=1)
+        tags[around] = Boundary.AORTIC
+        return tags
+
+    space = lv(Element.P1, curve=False, retag=rings)
+    assert Rim(space, Boundary.LV_ENDO, [Boundary.BASE, Boundary.AORTIC]).loops == 2
+    state = moved(space, TILT)
+    rest = VolumeFunctional(space, fem.Function(space.space), Boundary.LV_ENDO).volume()
+    tilted = VolumeFunctional(space, state, Boundary.LV_ENDO).volume()
+    assert tilted == pytest.approx(rest * np.linalg.det(TILT), rel=1e-10)
+    plane = VolumeFunctional(space, fem.Function(space.space), Boundary.LV_ENDO, Lid.PLANE)
+    assert abs(plane.value() / rest - 1.0) > 0.03
+    assert Cavity(space, state, Boundary.LV_ENDO).volume() == pytest.approx(tilted, rel=1e-12)
+
+
+def test_a_displacement_that_is_no_function_needs_an_axis() -> None:
+    """The lid follows nodal values; with an axis any expression will do."""
+    space = lv(Element.P1, curve=False)
+    u = fem.Function(space.space)
+    with pytest.raises(ParameterError, match="axis of a plane lid"):
+        Cavity(space, 2.0 * u, Boundary.LV_ENDO)
+    assert Cavity(space, 2.0 * u, Boundary.LV_ENDO, (0.0, 0.0, 1.0)).volume() > 1000.0
 
 
 def test_a_hole_in_the_inner_surface_is_named() -> None:

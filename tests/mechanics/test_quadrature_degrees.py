@@ -157,7 +157,7 @@ def test_every_form_of_a_run_has_a_degree(monkeypatch: pytest.MonkeyPatch) -> No
     problem = StaticProblem(MechanicsModel(NeoHookean(), Penalty()), space, axes, loads)
     problem.solve(load("mechanics/direct"))
     points = WallPoints(space, problem.u)
-    Cavity(space, problem.u, 5)
+    Cavity(space, problem.u, 5, (0.0, 0.0, 1.0))
     WallThickness(points, problem.u, (5,), (6,), np.zeros(len(points.cells), int))
     PlaneMotion(space, problem.u, 6).displacement()
     NodalProjection(points).project(points.gradient())
