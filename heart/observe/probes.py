@@ -53,7 +53,7 @@ class Probes:
         for k, (cell, local) in owner.items():
             dofs = displacement.dofmap.cell_dofs(cell)
             rows = 3 * dofs[:, None] + np.arange(3)
-            self._rows[k] = rows if unknowns is None else np.asarray(unknowns)[rows]
+            self._rows[k] = rows if unknowns is None else np.ravel(unknowns)[rows]
             self._weights[k] = displacement.element.basix_element.tabulate(0, local[None])[
                 0, 0, :nodes, 0
             ]

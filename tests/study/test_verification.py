@@ -25,7 +25,7 @@ NAMES = (
     "eikonal", "fibres", "ecg_sphere", "example_mesh", "example_physiology", "demo",
     "mesh_ranking",
     "manufactured_ep", "niederer2011", "single_cells", "electro_agreement",
-    "material_points", "manufactured_mechanics", "land2015",
+    "material_points", "manufactured_mechanics", "land2015", "elastodynamics",
 )  # fmt: skip
 
 

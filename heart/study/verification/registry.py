@@ -6,6 +6,7 @@ from heart.study.verification import (
     demo,
     ecg_sphere,
     eikonal,
+    elastodynamics,
     electro_agreement,
     example_mesh,
     example_physiology,
@@ -33,6 +34,7 @@ _ALL = (
     manufactured_ep,
     manufactured_mechanics,
     land2015,
+    elastodynamics,
     electro_agreement,
     niederer2011,
 )

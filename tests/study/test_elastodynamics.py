@@ -1,0 +1,98 @@
+"""The elastodynamics benchmark in small: its first 40 ms on few cells, and how it is compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from heart.mechanics.space import Element
+from heart.study.verification.elastodynamics import (
+    against_teams,
+    balance,
+    distance,
+    loads,
+    red,
+    teams,
+)
+from heart.study.verification.elastodynamics_cases import (
+    CASES,
+    Discretisation,
+    Series,
+    run_case,
+)
+
+SMALL = Discretisation(edge=18.0, layers=1, curved=True, step=5.0)
+
+
+@pytest.fixture(scope="module")
+def filling() -> Series:
+    """Case 1 before the contraction: pressure alone, with inertia, springs and dampers."""
+    return run_case(CASES["1"], SMALL, until=40.0, budget=True)
+
+
+def made_up(times: np.ndarray, motion: np.ndarray) -> Series:
+    probes = {"p0": motion, "p1": 0.5 * motion}
+    return Series(times, probes, {}, 0.0 * times, {}, (), (), 0)
+
+
+def test_the_loads_are_within_a_thousandth() -> None:
+    """Six curves against their table: a wrong load makes the rest worthless."""
+    assert len(loads()) == 6
+    assert all(check.passed for check in loads())
+
+
+def test_filling_moves_as_it_must(filling: Series) -> None:
+    """0.2 kPa fill the cavity, the base rises, the epicardium hardly moves against its springs."""
+    assert filling.pressures["LV_ENDO"][-1] == pytest.approx(0.15, abs=0.05)
+    assert filling.tension[-1] < 1e-6
+    volume = filling.volumes["LV_ENDO"] / filling.volumes["LV_ENDO"][0]
+    assert 1.0005 < volume[-1] < 1.02
+    assert (np.diff(volume) > -1e-5).all()
+    x, y, z = filling.displacements["p0"][-1]
+    assert 0.05 < x < 1.0
+    assert abs(y) + abs(z) < 0.5 * x
+    assert all(step.failures == 0 for step in filling.steps)
+
+
+def test_energy_is_accounted_for(filling: Series) -> None:
+    """What pressure puts in is in motion, strain, springs, viscosity and dampers, to a few %."""
+    last = filling.energies[-1]
+    assert last.pressure_work > 0.0
+    assert last.lost > 0.0
+    assert balance(filling) < 0.05
+
+
+def test_penalty_and_mixed_form_agree(filling: Series) -> None:
+    """The same bulk modulus as a penalty in P2 and as a pressure in P2–P1."""
+    mixed = run_case(CASES["1"], replace(SMALL, element=Element.P2_P1), until=40.0)
+    assert distance(mixed, filling, 40.0) < 0.05
+
+
+def test_distances_are_what_they_say() -> None:
+    """1 % more motion is a distance of 1 % in each measure, whatever the steps."""
+    times = np.linspace(0.0, 100.0, 21)
+    motion = np.column_stack([times**2, times, 0.0 * times])
+    one, other = made_up(times, motion), made_up(times, 1.01 * motion)
+    assert distance(other, one, 100.0) == pytest.approx(0.01)
+    assert red(other, one, "p0", 100.0) == pytest.approx(0.01)
+    assert distance(made_up(times[::2], motion[::2]), one, 100.0) < 1e-12
+
+
+@pytest.mark.parametrize("case", ["0A", "2B"])
+def test_the_mean_of_the_teams_is_at_no_distance_from_itself(case: str) -> None:
+    """The table is complete and its range encloses its mean."""
+    table = teams(case)
+    assert len(table) == 6
+    times = table["p0", "x"][0]
+    motion = {
+        probe: np.column_stack([table[probe, axis][1] for axis in "xyz"]) for probe in ("p0", "p1")
+    }
+    rows = against_teams(case, replace(made_up(times, motion["p0"]), displacements=motion), 0.1)
+    apart = [row.ours for row in rows if "mean" in row.name]
+    assert apart == [0.0, 0.0]
+    for _, mean, low, high in table.values():
+        known = np.isfinite(low)
+        assert (low[known] <= mean[known]).all()
+        assert (mean[known] <= high[known]).all()
