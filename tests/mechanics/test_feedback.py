@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 import pytest
 import ufl
 from dolfinx import fem
-from dolfinx.fem import petsc as fem_petsc
 from dolfinx.mesh import CellType, create_box
 from mpi4py import MPI
-from scipy.optimize import brentq
 
 from heart.core.errors import ParameterError
 from heart.mechanics.active import ActiveStress
@@ -21,8 +18,7 @@ from heart.mechanics.compressibility import Penalty
 from heart.mechanics.contraction import Contraction, QuasiStatic
 from heart.mechanics.feedback import Muscle, QuadraturePoints, Scheme, TensionField
 from heart.mechanics.land2017 import Land2017
-from heart.mechanics.loads import Fixed, sliding
-from heart.mechanics.materials.neo_hookean import NeoHookean
+from heart.mechanics.loads import Fixed
 from heart.mechanics.materials.registry import REGISTRY as PASSIVE
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.space import Element, MechanicsSpace, marked, tetrahedral
@@ -31,96 +27,38 @@ from heart.mechanics.tension_law import REGISTRY as ACTIVE
 from heart.mechanics.tension_law import ActiveLaw, Prescribed, Triggered
 from heart.mechanics.time_stepper import Limits, TimeStepper
 from heart.mechanics.waveform import Sampled
-from heart.numerics.newton import compiled
 from heart.numerics.profiles import load
+from heart.study.verification.active_cube import AXES, MU, ActiveCube, checks, free_stretch
 
 DIRECT = load("mechanics/direct")
-AXES = Axes(*(ufl.as_vector(row) for row in np.eye(3).tolist()))
 SIDES = {
     1 + 2 * axis + side: (lambda x, a=axis, s=side: np.isclose(x[a], s))
     for axis in range(3)
     for side in (0, 1)
 }
-ROLLERS = [sliding(1, 0), sliding(3, 1), sliding(5, 2)]
-MU = 15.0
 CORNERS = np.array([[0, 0, 0], [1.0, 0, 0], [0.2, 1.1, 0], [0.1, 0.3, 0.9]])
 
 
-class Cube:
-    """An incompressible neo-Hookean cube of one cell on rollers, whose tension can be anything."""
-
-    def __init__(self, *more: Any) -> None:
-        mesh = create_box(MPI.COMM_SELF, [[0, 0, 0], [1, 1, 1]], [1] * 3, CellType.hexahedron)
-        self.space = MechanicsSpace(mesh, marked(mesh, SIDES), Element.P2_P1, 4)
-        self.field = TensionField.on(self.space)
-        self.share = fem.Constant(mesh, 0.0)
-        model = MechanicsModel(NeoHookean(MU), active=self.field.stress(self.share))
-        self.problem = StaticProblem(model, self.space, AXES, [*ROLLERS, *more])
-
-    def pull(self, tension: float, stiffness: float = 0.0, stretch: float = 1.0) -> np.ndarray:
-        """Solve with a linear tension and return the stretches along x, y, z."""
-        for one, value in (
-            (self.field.tension, tension),
-            (self.field.stiffness, stiffness),
-            (self.field.stretch, stretch),
-        ):
-            one.x.array[:] = value
-        for part in (0.25, 0.5, 1.0):
-            self.field.tension.x.array[:] = part * tension
-            self.problem.solve(DIRECT)
-        return self.stretches()
-
-    def stretches(self) -> np.ndarray:
-        u = self.problem.displacement()
-        places = u.function_space.tabulate_dof_coordinates()
-        return 1.0 + u.x.array.reshape(-1, 3)[np.argmin(np.linalg.norm(places - 1.0, axis=1))]
-
-    def reaction(self, side: int) -> float:
-        """Return the force along x on a side, from the residual at its nodes."""
-        total = 0.0
-        axis, _ = self.space.displacement.sub(0).collapse()
-        facets = self.space.facets.find(side)
-        rows = fem.locate_dofs_topological((self.space.displacement.sub(0), axis), 2, facets)[0]
-        for form in self.problem.forms:
-            total += fem_petsc.assemble_vector(compiled(form)).array[rows].sum()
-        return float(total)
-
-
 @pytest.fixture(scope="module")
-def free() -> Cube:
-    return Cube()
+def free() -> ActiveCube:
+    return ActiveCube()
 
 
-def test_unloaded_cube_shortens_by_the_closed_form(free: Cube) -> None:
-    """Isotonic, (µ + T) λ² = µ λ_n² with a share η along s: λ_n³ = √((µ+T)(µ+ηT))/µ."""
-    for tension, share in ((20.0, 0.0), (60.0, 0.0), (60.0, 0.3)):
-        free.share.value = share
-        across = (np.sqrt((MU + tension) * (MU + share * tension)) / MU) ** (1.0 / 3.0)
-        expected = across * np.sqrt([MU / (MU + tension), MU / (MU + share * tension), 1.0])
-        np.testing.assert_allclose(free.pull(tension), expected, rtol=1e-8)
-    free.share.value = 0.0
+def test_cubes_have_their_closed_forms() -> None:
+    """Isometric forces, isotonic stretches, a share across, feedback as a root: to 1e-6, gated."""
+    rows = checks()
+    assert len(rows) == 8
+    for row in rows:
+        assert row.passed, row
+        assert row.error is not None
+        assert row.error < 1e-8
 
 
-def test_unloaded_cube_feels_the_tension_of_its_stretch(free: Cube) -> None:
-    """With T + K (λ − λ₀) the stretch is the root of a scalar equation, to 1e-8."""
-    for tension, stiffness, stretch in (
-        (40.0, 200.0, 0.95),
-        (10.0, 2000.0, 0.9),
-        (60.0, 50.0, 1.1),
-    ):
-        root = balance(tension, stiffness, stretch)
-        assert free.pull(tension, stiffness, stretch)[0] == pytest.approx(root, rel=1e-8)
-
-
-@pytest.mark.parametrize("stretch", [1.0, 1.1])
-def test_held_cube_pulls_by_the_closed_form(stretch: float) -> None:
-    """Isometric: force = area × (µ(λ² − 1/λ) + T λ²), at λ = 1 the tension itself."""
-    held = Cube(Fixed(2, (0,), lambda x: np.full_like(x, stretch - 1.0)))
-    held.pull(60.0)
-    area = 1.0 / stretch
-    expected = area * (MU * (stretch**2 - 1.0 / stretch) + 60.0 * stretch**2)
-    assert held.reaction(2) == pytest.approx(expected, rel=1e-8)
-    assert held.reaction(1) == pytest.approx(-expected, rel=1e-8)
+def test_both_ends_of_a_held_cube_pull_alike() -> None:
+    """The reaction is read from the residual: it must not depend on the side."""
+    cube = ActiveCube(held=1.1)
+    cube.pull(60.0)
+    assert cube.reaction(1) == pytest.approx(-cube.reaction(2), rel=1e-10)
 
 
 @pytest.mark.parametrize("name", sorted(PASSIVE))
@@ -173,15 +111,6 @@ def test_tangent_contains_the_feedback(name: str) -> None:
     }
 
 
-def balance(tension: float, stiffness: float, stretch: float) -> float:
-    """Return λ of the free cube: µ(λ² − 1/λ) + (T + K (λ − λ₀)) λ² = 0, with a stop at 2."""
-
-    def force(x: float) -> float:
-        return MU * (x**2 - 1.0 / x) + (tension + stiffness * (x - stretch)) * x**2
-
-    return float(brentq(force, 0.05, 2.0, xtol=1e-13)) if force(2.0) > 0.0 else 2.0
-
-
 def shortening(law: ActiveLaw, step: float, until: float, scheme: Scheme) -> np.ndarray:
     """Return λ after each step of a free fibre at one point, as `Muscle` steps it."""
     states, stretch, before, out = law.states(1), np.ones(1), np.ones(1), []
@@ -193,7 +122,7 @@ def shortening(law: ActiveLaw, step: float, until: float, scheme: Scheme) -> np.
         else:
             end, stiffness = law.advance(states, since, step, before, stretch), 0.0
         tension = law.tension(end, since, stretch)[0]
-        after = np.array([balance(tension, stiffness, stretch[0])])
+        after = np.array([free_stretch(tension, stiffness, stretch[0])])
         pair = (stretch, after) if scheme is Scheme.STABILISED else (before, stretch)
         states = law.advance(states, since, step, *pair)
         before, stretch = stretch, after
@@ -238,7 +167,7 @@ def test_the_trap_and_the_way_out() -> None:
 def test_the_body_steps_as_the_point_does() -> None:
     """The cube with `Muscle` and `Contraction` has λ of the scalar computation, in both schemes."""
     for scheme in Scheme:
-        cube = Cube()
+        cube = ActiveCube()
         muscle = Muscle(tetanus(), cube.field, cube.problem.u, AXES, scheme=scheme)
         beat = Contraction(QuasiStatic(cube.problem), muscle)
         expected = shortening(tetanus(), 4.0, 60.0, scheme)
@@ -250,7 +179,7 @@ def test_the_body_steps_as_the_point_does() -> None:
         assert muscle.stretch == pytest.approx(expected[-1], abs=1e-8)
 
 
-def test_a_step_that_fails_is_halved_with_its_tension(free: Cube) -> None:
+def test_a_step_that_fails_is_halved_with_its_tension(free: ActiveCube) -> None:
     """A jolt of 150 kPa within one step: shorter steps, each with the tension of its own end."""
     jolt = Prescribed(curve=Sampled(np.array([10.0, 20.0]), np.array([0.0, 150.0])))
     free.problem.state.x.array[:] = 0.0
@@ -269,7 +198,7 @@ def test_a_step_that_fails_is_halved_with_its_tension(free: Cube) -> None:
     np.testing.assert_array_equal(free.problem.values(), before)
 
 
-def test_scar_and_late_points_do_not_pull(free: Cube) -> None:
+def test_scar_and_late_points_do_not_pull(free: ActiveCube) -> None:
     """Strength 0 and activation 'never' are silence; a period starts the next beat."""
     points = free.field.points
     late = np.full(points.count, 30.0)

@@ -1,4 +1,4 @@
-"""Laws at a point and in the simplest body: published tables, finite differences, a thick tube."""
+"""Laws at a point and in the simplest bodies: tables, finite differences, a cube, a thick tube."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from heart.mechanics.material_point import MaterialPoint
 from heart.mechanics.materials.holzapfel_ogden import TRANSVERSELY_ISOTROPIC, HolzapfelOgden
 from heart.mechanics.materials.registry import REGISTRY
 from heart.mechanics.model import MechanicsModel
-from heart.study.verification import thick_tube
+from heart.study.verification import active_cube, thick_tube
 from heart.study.verification.benchmark import EXACT, Benchmark, Check, near, zero
 
 Float = NDArray[np.float64]
@@ -40,6 +40,8 @@ def run(telemetry: Telemetry) -> list[Check]:
             zero(f"{name}: P against dΨ/dF", slope_error(name), 1e-5, "1", EXACT)
             for name in REGISTRY
         ]
+    with telemetry.step("active cube"):
+        checks += active_cube.checks()
     with telemetry.step("thick tube"):
         exact, ours = thick_tube.closed_form(), thick_tube.solve(3, 6)
     for name, reference, radius in zip(("inner", "outer"), exact, ours, strict=True):
@@ -92,7 +94,7 @@ def slope_error(name: str, seed: int = 5) -> float:
 
 BENCHMARK = Benchmark(
     name="material_points",
-    title="Laws at a point, and a thick tube under pressure",
+    title="Laws at a point, an active cube, and a thick tube under pressure",
     seconds=60,
     run=run,
     notes=(
