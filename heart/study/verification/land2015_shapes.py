@@ -216,8 +216,12 @@ def measured(problem: StaticProblem, policy: Policy, until: float) -> Ventricle:
     except NonlinearSolveError as error:
         LOG.warning("%s", error.line())
     layout = problem.space.space.dofmap
+    fraction, endo, epi, volume = np.array(rows).T
     return Ventricle(
-        *np.array(rows).T,
+        fraction,
+        endo,
+        epi,
+        volume,
         nodes_where(problem, lambda x: np.abs(lv_ellipsoid_transmural(x) - 0.5) < ON_SURFACE),
         sum(step.iterations for step in steps),
         layout.index_map.size_global * layout.index_map_bs,
