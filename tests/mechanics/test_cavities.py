@@ -15,17 +15,13 @@ from heart.anatomy.heart_mesh import Boundary, HeartMesh
 from heart.anatomy.idealised import biv_ellipsoid, lv_ellipsoid
 from heart.core.errors import NonlinearSolveError, ParameterError
 from heart.mechanics.axes import Axes
-from heart.mechanics.cavities import (
-    CavityProblem,
-    PrescribedPressures,
-    PrescribedVolumes,
-    with_cavities,
-)
+from heart.mechanics.cavities import CavityProblem, with_cavities
 from heart.mechanics.cavity_volume import Lid
 from heart.mechanics.compressibility import Penalty
 from heart.mechanics.loads import CavityVolume, Direction, Fixed, FollowerPressure, Robin, sliding
 from heart.mechanics.materials.neo_hookean import NeoHookean
 from heart.mechanics.model import MechanicsModel
+from heart.mechanics.relations import PrescribedPressures, PrescribedVolumes
 from heart.mechanics.space import Element, MechanicsSpace, tetrahedral
 from heart.mechanics.static import StaticProblem
 from heart.numerics import tetrahedra

@@ -12,11 +12,12 @@ from heart.anatomy.heart_mesh import Boundary
 from heart.anatomy.idealised import biv_ellipsoid
 from heart.core.errors import MeshInputError
 from heart.mechanics.axes import Axes
-from heart.mechanics.cavities import CavityProblem, PrescribedVolumes, with_cavities
+from heart.mechanics.cavities import CavityProblem, with_cavities
 from heart.mechanics.cavity_volume import VolumeFunctional
 from heart.mechanics.loads import CavityVolume, Direction, Fixed, FollowerPressure, Robin
 from heart.mechanics.materials.neo_hookean import NeoHookean
 from heart.mechanics.model import MechanicsModel
+from heart.mechanics.relations import PrescribedVolumes
 from heart.mechanics.space import Element, MechanicsSpace, tetrahedral, vertex_numbers
 from heart.mechanics.static import StaticProblem
 from heart.numerics.profiles import load

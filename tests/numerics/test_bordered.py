@@ -24,9 +24,9 @@ from heart.numerics.bordered import (
     Border,
     BorderedSolver,
     BorderedSystem,
-    Elimination,
     FormFunctional,
 )
+from heart.numerics.elimination import Elimination
 from heart.numerics.newton import NonlinearSystem
 from heart.numerics.profiles import Profile, load
 
