@@ -98,23 +98,28 @@ def stabilisation(model: MechanicsModel, space: MechanicsSpace, p: Expression) -
     return 0.5 * STABILISATION / shear_modulus(model) * ufl.inner(slope, spread * slope)
 
 
-def shear_modulus(model: MechanicsModel) -> float:
+def shear_modulus(model: MechanicsModel) -> Expression:
     """Return the largest of the law's stiffness parameters, the scale of the stabilisation.
+
+    It is a number, or a field in kPa where no stiffness is uniform.
 
     Raises
     ------
     ParameterError
-        The law has no uniform stiffness.
+        The law has no stiffness that is a constant or a function.
     """
     law = model.material
-    known = [
-        float(getattr(law, name).value)
-        for name, parameter in law.PARAMETERS.items()
-        if parameter.unit == "kPa" and isinstance(getattr(law, name), fem.Constant)
+    given = [
+        getattr(law, name) for name, parameter in law.PARAMETERS.items() if parameter.unit == "kPa"
     ]
-    if not known:
+    known = [float(value.value) for value in given if isinstance(value, fem.Constant)]
+    if known:
+        return max(known)
+    fields = [value for value in given if isinstance(value, fem.Function)]
+    if not fields:
         raise ParameterError(
-            "stabilised elements need a law with at least one uniform stiffness",
+            "stabilised elements need a law with at least one known stiffness",
             fix="use P2-P1 elements",
         )
-    return max(known)
+    comm = fields[0].function_space.mesh.comm
+    return max(fields, key=lambda field: max(comm.allgather(float(field.x.array.max(initial=0.0)))))
