@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pyvista as pv
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from heart.numerics import tetrahedra
-from heart.report import scene, theme
+from heart.report import bullseye, scene, theme
 from heart.report.panels import ColourBar, compose, render
 from heart.report.views import look, look_flat
 from heart.study.mechanics.numbering import vertex_means
@@ -26,10 +27,10 @@ Int = NDArray[np.integer]
 
 STRETCH_MAP = "RdBu_r"
 OUTLINE = "#1c2733"
+COLOURS = {"lv_endo": theme.AFTER, "rv_endo": theme.BEST}
 HEART_VIEWS = ("AP", "Left lateral")
 CUT = "Cut, from the front"
 MOMENTS_SHOWN = 4
-POINTS_PER_LINE = 3
 # A ten-node tetrahedron as eight of four nodes: corners, and the octahedron cut along one diagonal.
 _EIGHT = np.array(
     [
@@ -98,7 +99,7 @@ def scale(result: MechanicsResult) -> ColourBar:
     """Return the scale of the fibre stretch of all moments, centred on 1."""
     values = np.concatenate([one.fields["fibre_stretch"] for one in result.moments])
     reach = float(np.percentile(np.abs(values - 1.0), 98.0))
-    reach = max(0.01, np.ceil(100.0 * reach) / 100.0)
+    reach = max(0.01, float(np.ceil(20.0 * reach) / 20.0) if reach > 0.1 else reach)
     return ColourBar("stretch of the fibre", 1.0 - reach, 1.0 + reach, STRETCH_MAP)
 
 
@@ -160,7 +161,8 @@ def title(result: MechanicsResult, moment: Moment) -> str:
     ]
     if traces.tension.any():
         loads.append(f"tension {_kilopascal(traces.tension[row])}")
-    return f"{moment.label}: {', '.join(loads)}"
+    name = f"{moment.at:.0f} ms" if result.in_time else moment.label.replace("_", " ")
+    return f"{name}: {', '.join(loads)}" if loads else name
 
 
 def _kilopascal(value: float) -> str:
@@ -202,39 +204,96 @@ def _around(bodies: Sequence[pv.PolyData]) -> tuple[float, ...]:
 
 
 def draw_loads(path: Path, result: MechanicsResult) -> Path | None:
-    """Draw pressure against volume of each cavity, and the way of the probes, against the load."""
+    """Draw pressure against volume, loads against time, and the way of the probes."""
     traces = result.traces
-    pairs = [
-        (CAVITY[name].upper(), traces.volumes[name] / 1000.0, traces.pressures[name])
-        for name in traces.volumes
-        if name in traces.pressures
-    ]
-    panels = (1 if pairs else 0) + (1 if result.probes else 0)
+    panels: list[Callable[[Axes], None]] = []
+    if any(name in traces.volumes for name in traces.pressures):
+        panels.append(partial(_loops, result))
+    if result.in_time:
+        panels.append(partial(_courses, result))
+    if result.probes:
+        panels.append(partial(_ways, result))
     if not panels:
         return None
-    figure = Figure(figsize=(4.9 * panels, 3.6), layout="constrained")
-    grid = figure.subplots(1, panels, squeeze=False)[0]
-    place = 0
-    if pairs:
-        axes, place = grid[0], 1
-        for (name, volumes, pressures), colour in zip(
-            pairs, (theme.AFTER, theme.BEST), strict=False
-        ):
-            axes.plot(volumes, pressures, ".-", label=name, color=colour, markersize=5)
-        axes.set_xlabel("volume (mL)")
-        axes.set_ylabel("pressure (kPa)")
-        if len(pairs) > 1:
-            axes.legend(frameon=False, fontsize=9)
-    if result.probes:
-        axes = grid[place]
-        for probe, places in zip(result.probes, traces.places, strict=True):
-            moved = np.linalg.norm(places - probe.point, axis=1)
-            axes.plot(traces.at, moved, ".-", label=probe.label, markersize=5)
-        axes.set_xlabel("load (1 is the end of the first stage)")
-        axes.set_ylabel("displacement (mm)")
-        axes.legend(frameon=False, fontsize=9)
-    for axes in grid:
+    figure = Figure(figsize=(4.6 * len(panels), 3.5), layout="constrained")
+    for axes, draw in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        draw(axes)
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.02)
     figure.savefig(path, dpi=130)
     return path
+
+
+def _loops(result: MechanicsResult, axes: Axes) -> None:
+    """Pressure against volume of each cavity."""
+    traces = result.traces
+    style = "-" if result.in_time else ".-"
+    names = [name for name in traces.volumes if name in traces.pressures]
+    for name in names:
+        volumes, pressures = traces.volumes[name] / 1000.0, traces.pressures[name]
+        label, colour = CAVITY[name].upper(), COLOURS[name]
+        axes.plot(volumes, pressures, style, label=label, color=colour, markersize=5)
+        if result.image is not None and name in result.image.volumes:
+            pressure = result.image.pressures.get(name, 0.0)
+            axes.plot(
+                result.image.volumes[name] / 1000.0, pressure, "o", markerfacecolor="none",
+                color=colour, markersize=9, label=f"{label} in the image",
+            )  # fmt: skip
+    axes.set_xlabel("volume (mL)")
+    axes.set_ylabel("pressure (kPa)")
+    if len(names) > 1 or result.image is not None:
+        axes.legend(frameon=False, fontsize=8.5)
+
+
+def _courses(result: MechanicsResult, axes: Axes) -> None:
+    """Pressures and tension in time."""
+    traces = result.traces
+    for name, pressures in traces.pressures.items():
+        label = f"{CAVITY.get(name, name).upper()} pressure"
+        axes.plot(traces.at, pressures, label=label, color=COLOURS.get(name, theme.MUTED))
+    if traces.tension.any():
+        axes.plot(traces.at, traces.tension, label="tension", color=theme.INK, linestyle="--")
+    axes.set_xlabel("time (ms)")
+    axes.set_ylabel("pressure, tension (kPa)")
+    axes.legend(frameon=False, fontsize=8.5)
+
+
+def _ways(result: MechanicsResult, axes: Axes) -> None:
+    """How far each probe is from where it began."""
+    traces = result.traces
+    style = "-" if result.in_time else ".-"
+    for probe, places in zip(result.probes, traces.places, strict=True):
+        moved = np.linalg.norm(places - probe.point, axis=1)
+        axes.plot(traces.at, moved, style, label=probe.label, markersize=5)
+    words = "share of the load" if len(result.moments) == 1 else "load (k: end of stage k)"
+    axes.set_xlabel("time (ms)" if result.in_time else words)
+    axes.set_ylabel("displacement (mm)")
+    axes.legend(frameon=False, fontsize=8.5)
+
+
+def draw_strain(path: Path, result: MechanicsResult) -> Path | None:
+    """Draw the strain of each AHA segment in the last moment as a bull's-eye; None without one.
+
+    It is the circumferential strain, measured from the unloaded shape or, with several stages,
+    from the one before: systolic strain is measured from the end of filling.
+    """
+    values = segment_strains(result)
+    if values is None:
+        return None
+    return bullseye.draw(path, 100.0 * values, title="circumferential strain", unit="%")
+
+
+def segment_strains(result: MechanicsResult) -> Float | None:
+    """Return the mean circumferential engineering strain (17,) of the last moment.
+
+    Relative to the moment before, where there is one.
+    """
+    name = "circumferential_strain"
+    if result.segments is None or name not in result.moments[-1].fields:
+        return None
+    stretches = [np.sqrt(1.0 + 2.0 * one.fields[name]) for one in result.moments]
+    ratio = stretches[-1] / (stretches[-2] if len(stretches) > 1 else 1.0) - 1.0
+    volume = tetrahedra.volumes(result.mesh.points, result.mesh.cells)
+    total = np.bincount(result.segments, volume, minlength=18)[1:18]
+    mean = np.bincount(result.segments, volume * ratio, minlength=18)[1:18]
+    return np.where(total > 0.0, mean / np.maximum(total, 1e-300), np.nan)

@@ -32,6 +32,8 @@ def page(
         "figures": figures,
         "interactive": scenes,
         "stages": _stages(result),
+        "moments_title": "Moments" if result.in_time else "Stages",
+        "strain_caption": _strain_caption(result),
         "expected": _expected(result.name, numbers),
         "numbers": [
             (name, _number(one["value"]), "" if one["unit"] == "1" else one["unit"])
@@ -50,9 +52,17 @@ def headline(result: MechanicsResult) -> str:
         largest = float(np.linalg.norm(moment.displacement, axis=1).max())
         return f"The body moves by up to {largest:.3g} mm"
     boundary = next(iter(traces.volumes))
-    volumes = traces.volumes[boundary] / 1000.0
+    volumes, name = traces.volumes[boundary] / 1000.0, CHAMBERS[boundary]
+    if result.in_time:
+        least, at = volumes.min(), traces.at[volumes.argmin()]
+        if traces.tension.any():
+            share = 100.0 * (1.0 - least / volumes[: volumes.argmin() + 1].max())
+            return (
+                f"The {name} ejects {share:.0f} % and is smallest, {least:.3g} mL, at {at:.0f} ms"
+            )
+        most, at = volumes.max(), traces.at[volumes.argmax()]
+        return f"The {name} is largest, {most:.3g} mL, at {at:.0f} ms"
     rows = [row_of(result, moment) for moment in result.moments]
-    name = CHAMBERS[boundary]
     if traces.tension.any() and len(rows) > 1:
         full, small = volumes[rows].max(), volumes[rows[-1]]
         share = 100.0 * (full - small) / full
@@ -109,6 +119,17 @@ def kpis(result: MechanicsResult) -> list[dict[str, str]]:
     )
     found.append(("Computed in", f"{result.timings.get('run', np.nan):.0f} s", "without meshing"))
     return [{"name": name, "value": value, "note": note} for name, value, note in found]
+
+
+def _strain_caption(result: MechanicsResult) -> str:
+    words = "the unloaded shape"
+    if len(result.moments) > 1:
+        words = result.moments[-2].label.replace("_", " ")
+    return (
+        f"Change of length around the wall from {words} to "
+        f"{result.moments[-1].label.replace('_', ' ')}, mean of each AHA segment; shortening is "
+        "negative."
+    )
 
 
 def _stages(result: MechanicsResult) -> list[dict[str, str]]:

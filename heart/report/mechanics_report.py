@@ -63,6 +63,7 @@ def _draw(result: MechanicsResult, folder: Path) -> dict[str, Path]:
     made: dict[str, Path | None] = {
         "deformation": figures.draw_deformation(folder / "deformation.png", result),
         "loads": figures.draw_loads(folder / "loads.png", result),
+        "strain": figures.draw_strain(folder / "strain.png", result),
     }
     return {name: path for name, path in made.items() if path is not None}
 
@@ -80,7 +81,9 @@ def _scenes(result: MechanicsResult) -> list[dict[str, str]]:
         else:
             look(plotter, "AP", body.bounds)
         data = interactive.scene_base64(plotter)
-        scenes.append({"id": f"scene-{number}", "name": moment.label, "data": data})
+        scenes.append(
+            {"id": f"scene-{number}", "name": moment.label.replace("_", " "), "data": data}
+        )
         plotter.close()
     return scenes
 

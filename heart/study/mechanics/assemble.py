@@ -11,7 +11,13 @@ from heart.core.validation import as_yaml_data
 from heart.scenario.mechanics import MechanicsScenario
 from heart.scenario.mechanics_dynamics import LawTension, RampTension, TimeSection
 from heart.study.mechanics.prepare import Prepared
-from heart.study.mechanics.result import MechanicsResult, Moment, Traces
+from heart.study.mechanics.result import (
+    FollowedPoint,
+    Image,
+    MechanicsResult,
+    Moment,
+    Traces,
+)
 
 COMMON = ("displacement", "pressure")
 
@@ -47,7 +53,10 @@ def result_of(
         fibre=muscle.fibres.fibre,
         heart=muscle.heart,
         quality=muscle.quality,
-        probes=prepared.probes,
+        probes=tuple(
+            FollowedPoint(name, point)
+            for name, point in zip(prepared.probes.names, prepared.points, strict=True)
+        ),
         moments=tuple(moments),
         traces=traces,
         steps={
@@ -57,7 +66,17 @@ def result_of(
         assumptions=assumptions(prepared, scenario),
         timings=dict(seconds),
         provenance=record,
+        image=_image(prepared, scenario),
+        segments=prepared.directed.segments,
     )
+
+
+def _image(prepared: Prepared, scenario: MechanicsScenario) -> Image | None:
+    found, section = prepared.reference, scenario.unload
+    if found is None or section is None:
+        return None
+    nodes = found.image[: len(prepared.nodes)]
+    return Image(nodes, dict(section.pressure), dict(found.volumes), found.distance)
 
 
 def assumptions(prepared: Prepared, scenario: MechanicsScenario) -> tuple[str, ...]:

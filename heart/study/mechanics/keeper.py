@@ -65,7 +65,7 @@ class Keeper:
     def note(self, at: float, **more: Any) -> Arrays:
         """Note the present state and return its fields. Collective."""
         fields = self.prepared.fields()
-        self.recorder.note(self.prepared.noted(at, fields, **more), fields)
+        self.recorder.note(self.prepared.noted(at, **more), fields)
         return fields
 
     def reach(self, label: str, at: float, fields: Arrays | None = None) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from dolfinx import fem
 from mpi4py import MPI
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from heart.core.errors import ParameterError
 from heart.core.progress import Telemetry
@@ -23,10 +22,10 @@ from heart.mechanics.space import MechanicsSpace
 from heart.mechanics.static import StaticProblem
 from heart.numerics import profiles
 from heart.numerics.profiles import Profile
+from heart.observe.probes import Probes
 from heart.scenario.load import LoadedScenario
 from heart.scenario.mechanics import MechanicsScenario, UnloadSection
 from heart.scenario.mechanics_dynamics import TimeSection
-from heart.study.electro.places import extent
 from heart.study.mechanics.deformation import gradients
 from heart.study.mechanics.directions import Directed, directed
 from heart.study.mechanics.marching import Marching
@@ -39,7 +38,6 @@ from heart.study.mechanics.model import (
 )
 from heart.study.mechanics.numbering import Numbering
 from heart.study.mechanics.recorders import Noted, Recorder
-from heart.study.mechanics.result import FollowedPoint
 from heart.study.mechanics.specimen import Specimen, fibres_on, specimen_of
 from heart.study.mechanics.staged import StagedProblem, StagedRelation
 from heart.study.mechanics.unload import Reference, to_reference
@@ -48,8 +46,6 @@ Float = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
 
 FRAMES = "frames"
-# A probe may lie this many edges off the nearest node.
-_OFF = 1.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ class Prepared:
     volumes
         Functionals by name of the endocardium.
     probes
-        Followed nodes.
+        Followed points.
     ladder
         Profiles.
     directed
@@ -82,7 +78,7 @@ class Prepared:
     engine: StagedProblem | Marching
     numbering: Numbering
     volumes: Mapping[str, VolumeFunctional]
-    probes: tuple[FollowedPoint, ...]
+    probes: Probes
     ladder: tuple[Profile, ...]
     directed: Directed
     reference: Reference | None
@@ -113,7 +109,7 @@ class Prepared:
         return Recorder(
             self.scenario.loads.loaded,
             tuple(self.volumes),
-            len(self.probes),
+            len(self.probes.names),
             self.folder / FRAMES if writes else None,
         )
 
@@ -129,15 +125,20 @@ class Prepared:
             **self.directed.measured(gradient),
         }
 
-    def noted(self, at: float, fields: Arrays, **more: Any) -> Noted:
+    @property
+    def points(self) -> Float:
+        """(p, 3) places of the probes in the reference, mm."""
+        table = [probe.position for probe in self.scenario.observe.probes]
+        return np.array(table, np.float64).reshape(-1, 3)
+
+    def noted(self, at: float, **more: Any) -> Noted:
         """Return what is noted of the present state. Collective."""
-        followed = [probe.node for probe in self.probes]
         return Noted(
             at=at,
             pressures=self.engine.pressures(),
             volumes={name: one.volume() for name, one in self.volumes.items()},
             tension=self.engine.tension,
-            places=(self.nodes + fields["displacement"])[followed],
+            places=self.points + self.probes.read(self.engine.state),
             **more,
         )
 
@@ -178,19 +179,18 @@ def prepare(loaded: LoadedScenario[MechanicsScenario], folder: Path, watch: Tele
             for name in specimen.chambers
             for tag in specimen.tags(name)
         }
-    prepared = Prepared(
+    return Prepared(
         specimen=specimen,
         engine=engine,
         numbering=numbering,
         volumes=volumes,
-        probes=(),
+        probes=Probes(space, {one.label: one.position for one in scenario.observe.probes}),
         ladder=ladder,
         directed=directed(specimen),
         reference=reference,
         scenario=scenario,
         folder=folder,
     )
-    return replace(prepared, probes=_probes(prepared))
 
 
 def _staged(
@@ -249,18 +249,3 @@ def _unloaded(
         supports_of(scenario, carried, space), numbering, ladder, watch,
     )  # fmt: skip
     return reference
-
-
-def _probes(prepared: Prepared) -> tuple[FollowedPoint, ...]:
-    specimen, nodes = prepared.specimen, prepared.nodes
-    furthest = _OFF * specimen.muscle.edge
-    found = []
-    for probe in prepared.scenario.observe.probes:
-        gap, node = cKDTree(nodes).query(np.array(probe.position, np.float64))
-        if gap > furthest:
-            raise ParameterError(
-                f"probe {probe.label!r} is {gap:.1f} mm outside the body",
-                expected=f"at most {furthest:.2g} mm; it lies in {extent(specimen.muscle)}",
-            )
-        found.append(FollowedPoint(probe.label, int(node), np.array(nodes[node])))
-    return tuple(found)

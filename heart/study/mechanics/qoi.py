@@ -30,6 +30,10 @@ def quantities(result: MechanicsResult) -> dict[str, Any]:
     }
     for boundary, volumes in traces.volumes.items():
         named[f"reference.{CAVITY[boundary]}.volume"] = _entry(float(volumes[0]), "mm3")
+    if result.image is not None:
+        for boundary, volume in result.image.volumes.items():
+            named[f"image.{CAVITY[boundary]}.volume"] = _entry(volume, "mm3")
+        named["image.distance"] = _entry(result.image.distance, "mm")
     for moment in result.moments:
         named |= {f"{moment.label}.{name}": one for name, one in _of_moment(result, moment).items()}
     named["steps"] = _entry(len(traces.at) - 1, "1")
@@ -69,6 +73,12 @@ def _of_moment(result: MechanicsResult, moment: Moment) -> dict[str, Any]:
     found["fibre_stretch.mean"] = _entry(float(weight @ stretch), "1")
     found["fibre_stretch.low"] = _entry(float(np.percentile(stretch, 5.0)), "1")
     found["fibre_stretch.high"] = _entry(float(np.percentile(stretch, 95.0)), "1")
+    for component in ("circumferential", "longitudinal", "radial"):
+        name = f"{component}_strain"
+        if name in moment.fields and result.segments is not None:
+            lv = result.segments > 0
+            share = volume[lv] / volume[lv].sum()
+            found[f"lv.{name}.mean"] = _entry(float(share @ moment.fields[name][lv]), "1")
     largest = np.linalg.norm(moment.displacement, axis=1).max()
     found["displacement.largest"] = _entry(float(largest), "mm")
     return found

@@ -18,10 +18,9 @@ Int = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class FollowedPoint:
-    """A node that was followed: its name, number among the nodes, and place (3,) before, in mm."""
+    """A point of the muscle that was followed: its name, and place (3,) before, in mm."""
 
     label: str
-    node: int
     point: Float
 
 
@@ -83,6 +82,26 @@ class Traces:
 
 
 @dataclass(frozen=True)
+class Image:
+    """The shape that unloading started from.
+
+    Attributes
+    ----------
+    nodes
+        (N, 3) mm.
+    pressures, volumes
+        By boundary: kPa it was taken to bear, and mm³ of its cavities.
+    distance
+        Largest distance in mm of a node from the image when the reference is loaded again.
+    """
+
+    nodes: Float
+    pressures: Mapping[str, float]
+    volumes: Mapping[str, float]
+    distance: float
+
+
+@dataclass(frozen=True)
 class MechanicsResult:
     """Result of a mechanics scenario. Research use only.
 
@@ -104,7 +123,7 @@ class MechanicsResult:
     quality
         Numbers of the mesh.
     probes
-        Nodes that were followed.
+        Points that were followed.
     moments
         Ends of the stages, in order.
     traces
@@ -117,6 +136,10 @@ class MechanicsResult:
         Seconds of each step.
     provenance
         Versions, ranks, hashes.
+    image
+        (N, 3) nodes of the image, and what unloading found; None where there was none.
+    segments
+        (m,) AHA segment of each cell of a heart; None elsewhere.
     """
 
     name: str
@@ -135,3 +158,10 @@ class MechanicsResult:
     assumptions: tuple[str, ...]
     timings: Mapping[str, float]
     provenance: Mapping[str, Any]
+    image: Image | None = None
+    segments: Int | None = None
+
+    @property
+    def in_time(self) -> bool:
+        """Whether moments and traces are at times in ms; else at loads."""
+        return str(self.scenario["dynamics"]["kind"]) == "time"
