@@ -29,8 +29,23 @@ ALWAYS = ("-std=gnu11", "-fPIC", "-shared", "-w")
 LONGEST_COMPILATION = 600.0
 
 
-def load(source: str, flags: Sequence[str]) -> ctypes.CDLL:
+def load(
+    source: str,
+    flags: Sequence[str],
+    *,
+    what: str = "a model",
+    targets: Sequence[tuple[str, ...]] = TARGETS,
+) -> ctypes.CDLL:
     """Return the loaded library of the C text `source`, compiled when the cache has none.
+
+    Parameters
+    ----------
+    source, flags
+        Text, and options beside those that every library needs.
+    what
+        What the text is, for an error.
+    targets
+        Options for instruction sets: the first that the compiler takes.
 
     Raises
     ------
@@ -43,15 +58,15 @@ def load(source: str, flags: Sequence[str]) -> ctypes.CDLL:
     parts = (source, *ALWAYS, *flags, identity, processor())
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     path = cache_root() / "kernels" / f"{key[:24]}.so"
-    line = [*command, *ALWAYS, *flags]
+    lines = [[*command, *ALWAYS, *flags, *target] for target in targets]
     if not path.exists():
-        _compile(source, line, path)
+        _compile(source, lines, path, what)
     try:
         return ctypes.CDLL(str(path))
     except OSError:
         # A damaged file: made again once.
         path.unlink(missing_ok=True)
-        _compile(source, line, path)
+        _compile(source, lines, path, what)
         return ctypes.CDLL(str(path))
 
 
@@ -85,17 +100,19 @@ def _compiler(given: str) -> tuple[list[str], str]:
     )
 
 
-def _compile(source: str, command: list[str], path: Path) -> None:
+def _compile(source: str, lines: list[list[str]], path: Path, what: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             text, library = Path(folder) / "kernel.c", Path(folder) / "kernel.so"
             text.write_text(source, encoding="utf-8")
             message = ["no message"]
-            for target in TARGETS:
-                line = [*command, *target, "-o", str(library), str(text), "-lm"]
+            for line in lines:
                 done = subprocess.run(
-                    line, capture_output=True, check=False, timeout=LONGEST_COMPILATION
+                    [*line, "-o", str(library), str(text), "-lm"],
+                    capture_output=True,
+                    check=False,
+                    timeout=LONGEST_COMPILATION,
                 )
                 if done.returncode == 0:
                     library.replace(path)
@@ -104,9 +121,9 @@ def _compile(source: str, command: list[str], path: Path) -> None:
     except OSError as error:
         raise StorageError(f"cannot write the kernel cache {path.parent}: {error}") from error
     except subprocess.TimeoutExpired as error:
-        raise StorageError(f"{command[0]} took more than {LONGEST_COMPILATION:g} s") from error
+        raise StorageError(f"{lines[0][0]} took more than {LONGEST_COMPILATION:g} s") from error
     raise StorageError(
-        f"{command[0]} cannot compile a model: {message[0]}",
+        f"{lines[0][0]} cannot compile {what}: {message[0]}",
         expected="GCC 9 or Clang 13, or newer",
         fix="set $CC to another compiler",
     )

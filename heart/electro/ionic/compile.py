@@ -1,42 +1,21 @@
-"""Compiles generated C once per machine and loads it.
-
-The library is named by the hash of source, flags, compiler version and processor, written to a
-temporary name and renamed, so that ranks and processes that start together may all compile but
-never read half a file.
-"""
+"""How the C of cell models is compiled; `heart.core.native` does it once per machine."""
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import platform
-import shlex
-import shutil
-import subprocess
-import tempfile
-from functools import lru_cache
-from pathlib import Path
 
-from heart.core.cache import cache_root
-from heart.core.errors import MissingDataError, StorageError
+from heart.core import native
 
 FLAGS = (
     "-O2",
-    "-std=gnu11",
-    "-fPIC",
-    "-shared",
-    "-w",
     "-ffp-contract=fast",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fno-signed-zeros",
 )
-#: Instruction sets to try: this processor's, then what every one of its family has.
-TARGETS = (("-march=native",), ("-mcpu=native",), ())
 #: Keeps GCC to the order of the lines, which is a schedule; Clang has no such flag.
 KEEP_ORDER = "-fno-tree-ter"
-LONGEST_COMPILATION = 600.0
+TARGETS = native.TARGETS
 
 
 def load(source: str) -> ctypes.CDLL:
@@ -49,78 +28,10 @@ def load(source: str) -> ctypes.CDLL:
     StorageError
         The compiler failed, or the cache cannot be written.
     """
-    command, identity = compiler()
-    parts = (source, *flags(identity), identity, processor())
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    path = cache_root() / "kernels" / f"{key[:24]}.so"
-    if not path.exists():
-        _compile(source, [*command, *flags(identity)], path)
-    try:
-        return ctypes.CDLL(str(path))
-    except OSError:
-        # A damaged file: made again once.
-        path.unlink(missing_ok=True)
-        _compile(source, [*command, *flags(identity)], path)
-        return ctypes.CDLL(str(path))
+    _, identity = native.compiler()
+    return native.load(source, flags(identity), what="a cell model", targets=TARGETS)
 
 
 def flags(identity: str) -> tuple[str, ...]:
     """Return the options for the compiler that calls itself `identity`."""
     return FLAGS if "clang" in identity.lower() else (*FLAGS, KEEP_ORDER)
-
-
-@lru_cache(maxsize=1)
-def processor() -> str:
-    """Return what tells this kind of processor from others."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine() + platform.processor()
-    wanted = ("model name", "flags", "Features", "CPU part")
-    return platform.machine() + "".join(sorted({line for line in lines if line.startswith(wanted)}))
-
-
-def compiler() -> tuple[list[str], str]:
-    """Return the C compiler's command and version; $CC comes first, then cc, gcc and clang."""
-    return _compiler(os.environ.get("CC", ""))
-
-
-@lru_cache(maxsize=4)
-def _compiler(given: str) -> tuple[list[str], str]:
-    candidates = [shlex.split(given)] if given.strip() else [["cc"], ["gcc"], ["clang"]]
-    for command in candidates:
-        if shutil.which(command[0]):
-            answer = subprocess.run([*command, "--version"], capture_output=True, check=False)
-            return command, f"{command}{answer.stdout.decode(errors='replace')}"
-    raise MissingDataError(
-        f"no C compiler ({' or '.join(command[0] for command in candidates)})",
-        expected="one on the PATH: cell models are compiled for this machine",
-        fix="install it (Debian, Ubuntu: `apt install gcc`; conda: `gcc`) or set $CC",
-    )
-
-
-def _compile(source: str, command: list[str], path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            text, library = Path(folder) / "kernel.c", Path(folder) / "kernel.so"
-            text.write_text(source, encoding="utf-8")
-            message = ["no message"]
-            for target in TARGETS:
-                line = [*command, *target, "-o", str(library), str(text), "-lm"]
-                done = subprocess.run(
-                    line, capture_output=True, check=False, timeout=LONGEST_COMPILATION
-                )
-                if done.returncode == 0:
-                    library.replace(path)
-                    return
-                message = done.stderr.decode(errors="replace").strip().splitlines() or message
-    except OSError as error:
-        raise StorageError(f"cannot write the kernel cache {path.parent}: {error}") from error
-    except subprocess.TimeoutExpired as error:
-        raise StorageError(f"{command[0]} took more than {LONGEST_COMPILATION:g} s") from error
-    raise StorageError(
-        f"{command[0]} cannot compile a cell model: {message[0]}",
-        expected="GCC 9 or Clang 13, or newer",
-        fix="set $CC to another compiler",
-    )
