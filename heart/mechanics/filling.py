@@ -15,6 +15,7 @@ import numpy as np
 from dolfinx import fem
 from numpy.typing import NDArray
 
+from heart.anatomy.heart_mesh import RINGS, Boundary
 from heart.core.errors import LinearSolveError, NonFiniteError, NonlinearSolveError
 from heart.mechanics.cavity_volume import VolumeFunctional
 from heart.mechanics.configuration import Configuration
@@ -27,7 +28,9 @@ from heart.numerics.step_controller import Policy, StepController
 Float = NDArray[np.float64]
 
 FAILURES = (NonlinearSolveError, LinearSolveError, NonFiniteError)
-LOADING = Policy(first=0.2, largest=0.5, least_ratio=RATIO.value)
+# Beside the aortic ring the septum of an image can be so thin that both endocardia meet.
+BORDERS = (*RINGS, Boundary.EPI, Boundary.RV_ENDO)
+LOADING = Policy(first=0.2, largest=0.5, least_ratio=RATIO.value, cuts=4)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class FillingCurve:
         configuration.to_image()
         self.inverse = InverseProblem(problem, configuration)
         self._placed: Any = fem.Function(problem.space.space)
-        self._functional = VolumeFunctional(problem.space, self._placed, cavity)
+        self._functional = VolumeFunctional(problem.space, self._placed, cavity, base=BORDERS)
         self.solves = self.walks = 0
         self._back: Float | None = None
         self._states: list[tuple[Float, Float]] = []
