@@ -14,6 +14,7 @@ import pytest
 import ufl
 from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
+from dolfinx.mesh import CellType, create_box
 from mpi4py import MPI
 
 from heart.mechanics import balance
@@ -24,7 +25,7 @@ from heart.mechanics.kinematics import deformation_gradient
 from heart.mechanics.materials.law import Split
 from heart.mechanics.materials.registry import REGISTRY
 from heart.mechanics.model import MechanicsModel
-from heart.mechanics.space import Element, MechanicsSpace, tetrahedral
+from heart.mechanics.space import Element, MechanicsSpace, marked, tetrahedral
 from heart.mechanics.static import with_constants
 from heart.mechanics.viscosity import KelvinVoigt
 from heart.numerics.element_kernel.kernel import kernel
@@ -178,6 +179,20 @@ def test_virtual_work_of_inertia_and_viscosity() -> None:
     work = density * ufl.inner(rate, v) + ufl.inner(F * stress, ufl.grad(v))
     form = ufl.derivative(energy * space.volume, state, v) + work * space.volume
     compared(form, state, direction, symmetric=False)
+
+
+def test_hexahedra() -> None:
+    """The geometry of a bent hexahedron changes from point to point, as that of a curved cell."""
+    mesh = create_box(MPI.COMM_SELF, [[0, 0, 0], [1, 1, 1]], [1, 1, 1], CellType.hexahedron)
+    mesh.geometry.x[:] += np.random.default_rng(8).uniform(-0.1, 0.1, mesh.geometry.x.shape)
+    facets = marked(mesh, {1: lambda x: np.isclose(x[0], 0.0, atol=0.2)})
+    space = MechanicsSpace(mesh, facets, Element.P1, DEGREE)
+    model = with_constants(MechanicsModel(REGISTRY["neo_hookean"](), Penalty(50.0)), mesh)
+    state, direction = shaken(space)
+    axes = random_axes(fem.functionspace(mesh, ("DG", 0, (3,))))
+    energy = balance.potential(model, space, axes, state, None)
+    form = ufl.derivative(energy * space.volume, state, ufl.TestFunction(space.space))
+    compared(form, state, direction)
 
 
 def test_the_caller_sees_which_code_runs() -> None:
