@@ -282,9 +282,10 @@ class NewtonSolver:
         )
         if self._near_nullspace is not None:
             system.matrix.setNearNullSpace(self._near_nullspace)
-        if self._fields:
-            self._snes.getKSP().getPC().setFieldSplitIS(*self._fields.items())
         self._snes.setFromOptions()
+        if self._fields:
+            # Before the options it is not yet a field split, and takes the sets for nothing.
+            self._snes.getKSP().getPC().setFieldSplitIS(*self._fields.items())
         self._snes.setConvergenceHistory(reset=True)
 
     def solve(self) -> NonlinearOutcome:
