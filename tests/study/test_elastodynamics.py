@@ -14,6 +14,7 @@ from heart.study.verification.elastodynamics import (
     distance,
     loads,
     red,
+    snap,
     teams,
 )
 from heart.study.verification.elastodynamics_cases import (
@@ -96,3 +97,13 @@ def test_the_mean_of_the_teams_is_at_no_distance_from_itself(case: str) -> None:
         known = np.isfinite(low)
         assert (low[known] <= mean[known]).all()
         assert (mean[known] <= high[known]).all()
+
+
+def test_the_snap_is_found() -> None:
+    """A motion that rises to 10.5 mm at 235 ms and passes z = −5 mm at 242 ms."""
+    times = np.arange(0.0, 301.0, 1.0)
+    x = np.where(times < 235.0, 10.5 * times / 235.0, 10.5 - 0.5 * (times - 235.0))
+    z = np.where(times < 240.0, 0.0, -2.5 * (times - 240.0))
+    rows = snap("made up", made_up(times, np.column_stack([x, 0.0 * x, z])), gated=True)
+    assert all(row.passed for row in rows)
+    assert [row.ours for row in rows] == pytest.approx([10.5, 235.0, 242.0])
