@@ -42,7 +42,7 @@ RANGE = Parameter(30.0, "1", 1.1, 1e3, _WHY, "largest factor on the law's start,
 PRESSURES = tuple(value * MMHG for value in (2.0, 5.0, 10.0, 15.0, 20.0, 30.0))
 """kPa; where volumes are compared."""
 
-PROBE, SETTLED, FLAT = 0.03, 2e-3, 1e-3
+PROBE, SETTLED, FLAT = 0.03, 5e-3, 1e-2
 DAMPING, LEAST_DAMPING, LARGEST_DAMPING = 1e-3, 1e-6, 1e4
 LARGEST_MOVE = 0.7
 STIFFER, TRIES = 2.0, 5
@@ -235,26 +235,38 @@ class _Search:
     def run(self, iterations: int) -> tuple[Float, Filling]:
         """Return the best logarithms and their curve, with the problem in that state."""
         x, filling = self._start()
-        damping = DAMPING
+        damping, slopes = DAMPING, None
         for self.steps in range(1, iterations + 1):
             before = self._residual(filling)
-            found, damping = self._better(x, before, damping)
+            fresh = slopes is None
+            if slopes is None:
+                slopes = self._slopes(x, before)
+            found, damping = self._better(x, before, slopes, damping)
             if found is None:
-                break
+                if fresh:
+                    break
+                slopes, damping = None, DAMPING
+                continue
             there, filling = found
-            after, move = self._residual(filling), float(np.abs(there - x).max())
-            x = there
-            LOG.info("passive fit, step %d: factors %s, errors %s", self.steps, np.exp(x), after)
-            if move < SETTLED or after @ after > (1.0 - FLAT) * (before @ before):
+            move, change = there - x, self._residual(filling) - before
+            x, gain = there, 1.0 - float(np.sum((before + change) ** 2) / (before @ before))
+            # Broyden's update: new slopes cost a curve for each factor.
+            slopes = slopes + np.outer(change - slopes @ move, move) / (move @ move)
+            LOG.info(
+                "passive fit, step %d: factors %s, errors %s",
+                self.steps,
+                np.exp(x),
+                before + change,
+            )
+            if np.abs(move).max() < SETTLED or gain < FLAT:
                 break
         self.law.set(x)
         return x, self.curve.fill()
 
     def _better(
-        self, x: Float, before: Float, damping: float
+        self, x: Float, before: Float, slopes: Float, damping: float
     ) -> tuple[tuple[Float, Filling] | None, float]:
         """Return a better place with its curve, None where there is none; and the next damping."""
-        slopes = self._slopes(x, before)
         while damping < LARGEST_DAMPING:
             there = x + self._step(slopes, before, damping, x)
             filling = self._try(there)

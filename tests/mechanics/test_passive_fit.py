@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from heart.anatomy.idealised import lv_ellipsoid
 from heart.core.errors import NonlinearSolveError, ParameterError
 from heart.mechanics.compressibility import Penalty
 from heart.mechanics.configuration import Configuration, cell_axes
+from heart.mechanics.heart_filling import fit_heart
 from heart.mechanics.loads import Fixed, FollowerPressure
 from heart.mechanics.materials.guccione import Guccione
 from heart.mechanics.materials.registry import REGISTRY
@@ -96,3 +98,19 @@ def test_factors_name_parameters_of_each_law(name: str) -> None:
     exponents = EXPONENTS.get(REGISTRY[name], ())
     assert all(parameters[one].unit == "1" for one in exponents)
     assert name == "neo_hookean" or exponents
+
+
+def test_a_heart_is_unloaded_and_fitted_in_one_call() -> None:
+    """From a mesh with fibres per cell to a problem at rest whose full load is the image."""
+    heart = lv_ellipsoid(6.9)
+    out = heart.points[heart.cells].mean(axis=1)
+    out /= np.linalg.norm(out, axis=1, keepdims=True)
+    fibre = np.cross([0.0, 0.0, 1.0], out)
+    fibre += 0.7 * np.cross(out, fibre)
+    fibre /= np.linalg.norm(fibre, axis=1, keepdims=True)
+    large = replace(heart, points=3.0 * heart.points)
+    model = MechanicsModel(START, Penalty(50.0))
+    found = fit_heart(large, (fibre, out, np.cross(fibre, out)), model, LADDER, left=PRESSURE)
+    assert np.abs(found.fit.errors).max() < 0.05
+    assert found.returned < 1e-3
+    assert np.abs(found.problem.values()).max() == 0.0
