@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from heart.core.parameters import Parameter
 from heart.core.validation import Quantity, Section, did_you_mean, fault, short
@@ -69,7 +70,16 @@ def values_of(
         quantity = Quantity.of(known[name])
         if not quantity.unit and isinstance(value, str):
             raise fault("unit", f"{name} = {short(value)} has no dimension", expected="a number")
-        found[name] = quantity.read(value)
+        try:
+            found[name] = quantity.read(value)
+        except PydanticCustomError as error:
+            told = error.context or {}
+            raise fault(
+                error.type.removeprefix("heart_"),
+                f"{name} = {told['what']}",
+                expected=told["expected"],
+                fix=told["fix"],
+            ) from error
     return found
 
 

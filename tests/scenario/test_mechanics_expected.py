@@ -1,0 +1,55 @@
+"""The packaged mechanics scenarios as a user runs them, against their expected results."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heart.numerics import series
+from heart.study import expected
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = ["benchmarks/land2015_p1"]
+SLOW = sorted(
+    f"{folder}/{path.stem}"
+    for folder, pattern in (
+        ("benchmarks", "land2015_p*"),
+        ("benchmarks", "elastodynamics_*"),
+        ("mechanics", "*"),
+    )
+    for path in (ROOT / "scenarios" / folder).glob(f"{pattern}.yaml")
+    if f"{folder}/{path.stem}" not in QUICK
+)
+
+
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+)
+def test_scenario_gives_its_expected_results(name: str, tmp_path: Path) -> None:
+    """A change of these numbers is a change of the answer, and somebody has to explain it."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "heart", "run", str(ROOT / "scenarios" / f"{name}.yaml"),
+         "-o", "out"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=1800, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    folder = tmp_path / "out"
+    found = json.loads((folder / "qoi.json").read_text(encoding="utf-8"))
+    missed = [
+        (item.name, expected.value_of(found, item.name), item.value, item.tolerance)
+        for item in expected.load(Path(name).name)
+        if not item.holds(expected.value_of(found, item.name))
+    ]
+    assert missed == []
+    steps, _, grid = series.read(folder / "fields" / "deformation.vtkhdf", 1)
+    assert steps > 1
+    assert "fibre_stretch" in grid.array_names
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "esearch use only" in page
+    assert 'src="http' not in page
