@@ -125,6 +125,7 @@ class Insertion:
             _at(np.ascontiguousarray(columns, np.int32)),
             _at(self._places),
         )
+        missing = mesh.comm.allreduce(missing)
         if missing:
             raise StorageError(f"{missing} entries of cells have no place in the matrix")
         self._work = np.zeros((size, size))

@@ -76,7 +76,7 @@ def kernel(form: Any, state: Any) -> Kernel:
         raise Unsupported("several quadrature degrees")
     rule = Rule.of(mesh.basix_cell(), degrees.pop())
     point = differentiate(*_sorted(form, state), state)
-    library = loaded(Source(point, mesh.basix_cell(), geometry, rule).text(), mesh.comm)
+    library = loaded(Source(point, geometry, rule).text(), mesh.comm)
     cells = np.arange(mesh.topology.index_map(3).size_local, dtype=np.int32)
     return Kernel(
         space=space,
