@@ -154,7 +154,7 @@ def _off(name: str, off: float, limit: float, unit: str, gated: bool) -> Check:
 BENCHMARK = Benchmark(
     name="land2015",
     title="Mechanics of a beam and a ventricle (Land et al. 2015)",
-    seconds=900,
+    seconds=360,
     run=run,
     notes=(
         "The 4.17 mm often quoted as deflection of the beam is the deformed height of its tip.",
