@@ -30,7 +30,8 @@ Float = NDArray[np.float64]
 FAILURES = (NonlinearSolveError, LinearSolveError, NonFiniteError)
 # Beside the aortic ring the septum of an image can be so thin that both endocardia meet.
 BORDERS = (*RINGS, Boundary.EPI, Boundary.RV_ENDO)
-LOADING = Policy(first=0.2, largest=0.5, least_ratio=RATIO.value, cuts=4)
+# A law of exponentials is soft at rest: small first steps there cost less than failed ones.
+LOADING = Policy(first=0.05, largest=0.25, least_ratio=RATIO.value, cuts=4)
 
 
 @dataclass(frozen=True)
