@@ -36,6 +36,9 @@ WIDTH = 5.0
 """Width of the strand in edges: its ragged sides must not be all that the wave sees."""
 
 JITTER = 0.08
+DEAD = -60.0
+"""mV; a strand that is below it everywhere, or where no node was reached for a while, is blocked."""
+
 MEAN_EDGE = 0.94
 """Mean edge of the jittered lattice over the side of its cubes, before rescaling."""
 
@@ -137,7 +140,9 @@ def plane_wave_speed(
     last = 8.0 + 2.0 * length / expected
     while np.isnan(arrival[inside]).any() and problem.time < last:
         problem.run(min(problem.time + 0.1 * last, last), observers=(first,))
-        arrival = first.first()
+        before, arrival = arrival, first.first()
+        if problem.local_voltage.max() < DEAD or np.array_equal(before, arrival, equal_nan=True):
+            break
     if np.isnan(arrival[inside]).any():
         raise NonPhysicalError(
             f"no wave travels along a strand of {edge_length:g} mm edges",
