@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from heart.numerics import tetrahedra
 from heart.report import bullseye, scene, theme
 from heart.report.panels import ColourBar, compose, render
-from heart.report.views import look, look_flat
+from heart.report.views import VIEWS, look, look_flat
 from heart.study.mechanics.numbering import vertex_means
 from heart.study.mechanics.qoi import CAVITY
 from heart.study.mechanics.result import MechanicsResult, Moment
@@ -31,6 +31,7 @@ COLOURS = {"lv_endo": theme.AFTER, "rv_endo": theme.BEST}
 HEART_VIEWS = ("AP", "Left lateral")
 CUT = "Cut, from the front"
 MOMENTS_SHOWN = 4
+UPRIGHT, FLAT = (640, 560), (760, 440)
 # A ten-node tetrahedron as eight of four nodes: corners, and the octahedron cut along one diagonal.
 _EIGHT = np.array(
     [
@@ -58,6 +59,11 @@ class Shown:
         faces, _ = tetrahedra.boundary_faces(self.cells)
         return faces
 
+    @cached_property
+    def size(self) -> float:
+        """Diagonal of the body in mm."""
+        return float(np.linalg.norm(np.ptp(self.result.nodes, axis=0)))
+
     def nodal(self, values: Float) -> Float:
         """Return a field of cells (m,) as one of nodes (N,)."""
         mesh = self.result.mesh
@@ -75,16 +81,17 @@ class Shown:
             made.point_data["value"] = values[used]
         return made
 
-    def half(self, displacement: Float, values: Float | None, origin: Float) -> pv.PolyData:
-        """Return the posterior half of the body behind the plane y = const through `origin`."""
-        grid = self._grid(displacement, values)
-        cut = grid.clip(normal=(0.0, 1.0, 0.0), origin=origin)
+    def half(
+        self, displacement: Float, values: Float | None, origin: Float, towards: Float
+    ) -> pv.PolyData:
+        """Return the part of the body behind the plane through `origin` that faces `towards`."""
+        cut = self._grid(displacement, values).clip(normal=tuple(towards), origin=tuple(origin))
         return cut.extract_surface(algorithm="dataset_surface")
 
-    def section(self, displacement: Float, origin: Float) -> pv.PolyData:
-        """Return the outline of the body in the plane y = const through `origin`."""
+    def section(self, displacement: Float, origin: Float, towards: Float) -> pv.PolyData:
+        """Return the outline of the body in that plane."""
         surface = self.surface(displacement)
-        return surface.slice(normal=(0.0, 1.0, 0.0), origin=origin)
+        return surface.slice(normal=tuple(towards), origin=tuple(origin))
 
     def _grid(self, displacement: Float, values: Float | None) -> pv.UnstructuredGrid:
         made = pv.UnstructuredGrid(
@@ -99,7 +106,7 @@ def scale(result: MechanicsResult) -> ColourBar:
     """Return the scale of the fibre stretch of all moments, centred on 1."""
     values = np.concatenate([one.fields["fibre_stretch"] for one in result.moments])
     reach = float(np.percentile(np.abs(values - 1.0), 98.0))
-    reach = max(0.01, float(np.ceil(20.0 * reach) / 20.0) if reach > 0.1 else reach)
+    reach = max(0.01, float(np.ceil(20.0 * reach - 1e-6) / 20.0) if reach > 0.1 else reach)
     return ColourBar("stretch of the fibre", 1.0 - reach, 1.0 + reach, STRETCH_MAP)
 
 
@@ -121,34 +128,50 @@ def paint(plotter: pv.Plotter, body: pv.PolyData, bar: ColourBar, *, legend: boo
 
 
 def draw_deformation(path: Path, result: MechanicsResult) -> Path:
-    """Draw the body at each moment (rows), with its outline before, to a PNG."""
+    """Draw the body at each moment with its outline before, and cut open where it is hollow."""
     shown, bar = Shown(result), scale(result)
     still = np.zeros_like(result.nodes)
     before = shown.surface(still)
     moments = result.moments[-MOMENTS_SHOWN:]
     bounds = _around([before, *(shown.surface(one.displacement) for one in moments)])
     origin = np.asarray(result.nodes.mean(axis=0))
-    flat = result.heart is None
+    hollow, heart = bool(result.traces.volumes), result.heart is not None
+    views, shape = (HEART_VIEWS, UPRIGHT) if heart else (("",), FLAT)
+    facing = VIEWS["AP"] if heart else through(bounds)
+    lines = shown.section(still, origin, facing) if hollow else None
     rows = []
     for moment in moments:
         values = shown.nodal(moment.fields["fibre_stretch"])
         body = shown.surface(moment.displacement, values)
         outside = partial(_outside, body=body, before=before, bar=bar)
-        if flat:
-            rows.append([render(partial(_pointed, draw=outside, bounds=bounds, view=""))])
-            continue
-        half = shown.half(moment.displacement, values, origin)
-        lines = shown.section(still, origin)
-        inside = partial(_inside, half=half, lines=lines, bar=bar)
-        rows.append(
-            [render(partial(_pointed, draw=outside, bounds=bounds, view=v)) for v in HEART_VIEWS]
-            + [render(partial(_pointed, draw=inside, bounds=bounds, view="AP"))]
-        )
+        row = [render(partial(_pointed, draw=outside, bounds=bounds, view=v), shape) for v in views]
+        if lines is not None:
+            half = shown.half(moment.displacement, values, origin, facing)
+            drawn = lines.translate(tuple(0.01 * shown.size * facing), inplace=False)
+            inside = partial(_inside, half=half, lines=drawn, bar=bar)
+            view = "AP" if heart else ""
+            row.append(render(partial(_pointed, draw=inside, bounds=bounds, view=view), shape))
+        rows.append(row)
     names = [title(result, one) for one in moments]
     legend = [("outline before loading", OUTLINE)]
-    if flat:
+    if not hollow:
         return compose(path, [[row[0] for row in rows]], columns=names, bar=bar, legend=legend)
-    return compose(path, rows, columns=[*HEART_VIEWS, CUT], rows=names, bar=bar, legend=legend)
+    columns = [*HEART_VIEWS, CUT] if heart else ["from outside", "cut open"]
+    return compose(path, rows, columns=columns, rows=names, bar=bar, legend=legend)
+
+
+def through(bounds: tuple[float, ...]) -> Float:
+    """Return the direction from which `look_flat` looks at a body."""
+    size = np.array(bounds[1::2]) - np.array(bounds[::2])
+    across, up, depth = np.argsort(-size, kind="stable")
+    axes = np.eye(3)
+    side = 1.0 if np.linalg.det(axes[[across, up, depth]]) > 0 else -1.0
+    return np.asarray(side * axes[depth])
+
+
+def shortened(boundary: str) -> str:
+    """Return the name of a loaded boundary as it is shown: LV, RV, or the face."""
+    return CAVITY[boundary].upper() if boundary in CAVITY else boundary.replace("_", " ")
 
 
 def title(result: MechanicsResult, moment: Moment) -> str:
@@ -156,17 +179,19 @@ def title(result: MechanicsResult, moment: Moment) -> str:
     traces = result.traces
     row = int(np.abs(traces.at - moment.at).argmin())
     loads = [
-        f"{CAVITY.get(name, name).upper()} {_kilopascal(values[row])}"
+        f"{shortened(name)} {_kilopascal(values[row], values)}"
         for name, values in traces.pressures.items()
     ]
     if traces.tension.any():
-        loads.append(f"tension {_kilopascal(traces.tension[row])}")
+        loads.append(f"tension {_kilopascal(traces.tension[row], traces.tension)}")
     name = f"{moment.at:.0f} ms" if result.in_time else moment.label.replace("_", " ")
     return f"{name}: {', '.join(loads)}" if loads else name
 
 
-def _kilopascal(value: float) -> str:
-    return f"{1000.0 * value:.3g} Pa" if 0.0 < abs(value) < 0.05 else f"{value:.3g} kPa"
+def _kilopascal(value: float, course: Float) -> str:
+    if abs(value) < 1e-3 * np.abs(course).max():
+        return "0 kPa"
+    return f"{1000.0 * value:.3g} Pa" if abs(value) < 0.05 else f"{value:.3g} kPa"
 
 
 def _pointed(
@@ -181,20 +206,13 @@ def _pointed(
 
 def _outside(plotter: Any, body: pv.PolyData, before: pv.PolyData, bar: ColourBar) -> None:
     paint(plotter, body, bar)
-    plotter.add_mesh(before, color=theme.TISSUE, opacity=0.12, smooth_shading=True)
-    edges = before.extract_feature_edges(
-        feature_angle=50.0, boundary_edges=True, manifold_edges=False, non_manifold_edges=False
-    )
-    if edges.n_points:
-        plotter.add_mesh(edges, color=OUTLINE, line_width=1.5, opacity=0.6)
+    plotter.add_silhouette(before, color=OUTLINE, line_width=1.8, opacity=0.8)
 
 
 def _inside(plotter: Any, half: pv.PolyData, lines: pv.PolyData, bar: ColourBar) -> None:
     paint(plotter, half, bar)
     if lines.n_points:
-        # In front of the cut, so that the wall that moved does not hide them.
-        drawn = lines.translate((0.0, 0.5, 0.0), inplace=False)
-        plotter.add_mesh(drawn, color=OUTLINE, line_width=2.0)
+        plotter.add_mesh(lines, color=OUTLINE, line_width=2.0)
 
 
 def _around(bodies: Sequence[pv.PolyData]) -> tuple[float, ...]:
@@ -249,7 +267,7 @@ def _courses(result: MechanicsResult, axes: Axes) -> None:
     """Pressures and tension in time."""
     traces = result.traces
     for name, pressures in traces.pressures.items():
-        label = f"{CAVITY.get(name, name).upper()} pressure"
+        label = f"{shortened(name)} pressure"
         axes.plot(traces.at, pressures, label=label, color=COLOURS.get(name, theme.MUTED))
     if traces.tension.any():
         axes.plot(traces.at, traces.tension, label="tension", color=theme.INK, linestyle="--")

@@ -99,24 +99,29 @@ def kpis(result: MechanicsResult) -> list[dict[str, str]]:
     """Return the numbers that a reader looks for first."""
     traces, found = result.traces, []
     for boundary, volumes in traces.volumes.items():
-        name = CAVITY[boundary].upper()
-        found.append(
-            (
-                f"{name} volume",
-                f"{volumes[-1] / 1000.0:.4g} mL",
-                f"{volumes[0] / 1000.0:.4g} unloaded",
-            )
-        )
-    moment = result.moments[-1]
+        name, sizes = CAVITY[boundary].upper(), volumes / 1000.0
+        value, note = f"{sizes[-1]:.4g} mL", f"{sizes[0]:.4g} unloaded"
+        if result.in_time:
+            value, note = f"{sizes.min():.4g} mL", f"smallest; largest {sizes.max():.4g}"
+        found.append((f"{name} volume", value, note))
+        if result.image is not None and boundary in result.image.volumes:
+            there = result.image.volumes[boundary] / 1000.0
+            found.append((f"{name} in the image", f"{there:.4g} mL", "before unloading"))
+    if result.image is not None:
+        off = result.image.distance
+        found.append(("Back in the image", f"{off:.2g} mm", "largest distance of a node"))
+    moved = [np.linalg.norm(one.displacement, axis=1).max() for one in result.moments]
+    moment = result.moments[int(np.argmax(moved))]
+    name = f"{moment.at:.0f} ms" if result.in_time else moment.label.replace("_", " ")
     stretch = moment.fields["fibre_stretch"]
     low, high = np.percentile(stretch, [5, 95])
-    found.append(("Fibre stretch", f"{np.median(stretch):.3f}", f"5–95 %: {low:.2f}–{high:.2f}"))
-    largest = np.linalg.norm(moment.displacement, axis=1).max()
-    found.append(("Largest displacement", f"{largest:.3g} mm", moment.label))
-    failed = int(traces.failures.sum())
     found.append(
-        ("Steps", f"{len(traces.at) - 1}", f"{failed} attempts failed" if failed else "none failed")
+        ("Fibre stretch", f"{np.median(stretch):.3f}", f"{name}; 5–95 %: {low:.2f}–{high:.2f}")
     )
+    found.append(("Largest displacement", f"{max(moved):.3g} mm", name))
+    failed = int(traces.failures.sum())
+    words = f"{failed} attempts failed" if failed else "none failed"
+    found.append(("Steps", f"{len(traces.at) - 1}", words))
     found.append(("Computed in", f"{result.timings.get('run', np.nan):.0f} s", "without meshing"))
     return [{"name": name, "value": value, "note": note} for name, value, note in found]
 
