@@ -40,7 +40,8 @@ class Watch:
         """Return the smallest volume ratio over vertices and centres of all cells. Collective."""
         mesh = self._space.mesh
         gradients = self._gradient.eval(mesh, self._cells).reshape(-1, 3, 3)
-        ratios = np.linalg.det(gradients).reshape(len(self._cells), -1).min(axis=1)
+        with np.errstate(invalid="ignore"):
+            ratios = np.linalg.det(gradients).reshape(len(self._cells), -1).min(axis=1)
         finite = bool(np.isfinite(ratios).all())
         ratio, place, cell = np.inf, (0.0, 0.0, 0.0), -1
         if len(ratios):
