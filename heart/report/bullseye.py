@@ -39,6 +39,7 @@ def draw(
     unit: str,
     star: int | None = None,
     diverging: bool = True,
+    note: str = "grey: not a lead region",
 ) -> Path:
     """Draw the bull's-eye and save a PNG.
 
@@ -54,6 +55,8 @@ def draw(
         Segment to mark, e.g. where the best lead is.
     diverging
         Whether zero is the centre of the colour scale.
+    note
+        Words at the foot.
     """
     figure = Figure(figsize=(5.2, 5.4), dpi=160)
     axes = figure.add_axes((0.04, 0.10, 0.80, 0.80))
@@ -91,8 +94,8 @@ def draw(
     axes.set_aspect("equal")
     axes.axis("off")
     figure.text(0.04, 0.95, title, fontsize=12, weight="bold", color=theme.INK)
-    note = f"grey: not a lead region · {theme.DISCLAIMER.lower()}"
-    figure.text(0.04, 0.03, note, fontsize=7, color=theme.MUTED)
+    foot = " · ".join(words for words in (note, theme.DISCLAIMER.lower()) if words)
+    figure.text(0.04, 0.03, foot, fontsize=7, color=theme.MUTED)
     bar = figure.colorbar(mapping, cax=figure.add_axes((0.88, 0.22, 0.025, 0.5)))
     bar.set_label(unit, fontsize=9)
     bar.ax.tick_params(labelsize=8)

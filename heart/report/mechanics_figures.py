@@ -298,10 +298,10 @@ def draw_strain(path: Path, result: MechanicsResult) -> Path | None:
     values = segment_strains(result)
     if values is None:
         return None
-    return bullseye.draw(path, 100.0 * values, title="circumferential strain", unit="%")
+    return bullseye.draw(path, 100.0 * values, title="circumferential strain", unit="%", note="")
 
 
-def segment_strains(result: MechanicsResult) -> Float | None:
+def segment_strains(result: MechanicsResult) -> NDArray[np.float64] | None:
     """Return the mean circumferential engineering strain (17,) of the last moment.
 
     Relative to the moment before, where there is one.
@@ -314,4 +314,4 @@ def segment_strains(result: MechanicsResult) -> Float | None:
     volume = tetrahedra.volumes(result.mesh.points, result.mesh.cells)
     total = np.bincount(result.segments, volume, minlength=18)[1:18]
     mean = np.bincount(result.segments, volume * ratio, minlength=18)[1:18]
-    return np.where(total > 0.0, mean / np.maximum(total, 1e-300), np.nan)
+    return np.where(total > 0.0, mean / np.maximum(total, 1e-300), np.nan).astype(np.float64)

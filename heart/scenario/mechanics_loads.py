@@ -98,6 +98,13 @@ class StageSection(Section):
     volume: dict[Literal["lv_endo", "rv_endo"], Volume] = Field(default_factory=dict)
     tension: Tension | None = None
 
+    @property
+    def prescribed(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Pressures in kPa and volumes in mm³ by boundary."""
+        return {str(k): v for k, v in self.pressure.items()}, {
+            str(k): v for k, v in self.volume.items()
+        }
+
     @model_validator(mode="after")
     def _plausible(self) -> StageSection:
         for name, value in self.pressure.items():

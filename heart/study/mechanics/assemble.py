@@ -76,7 +76,9 @@ def _image(prepared: Prepared, scenario: MechanicsScenario) -> Image | None:
     if found is None or section is None:
         return None
     nodes = found.image[: len(prepared.nodes)]
-    return Image(nodes, dict(section.pressure), dict(found.volumes), found.distance)
+    return Image(
+        nodes, {str(k): v for k, v in section.pressure.items()}, dict(found.volumes), found.distance
+    )
 
 
 def assumptions(prepared: Prepared, scenario: MechanicsScenario) -> tuple[str, ...]:

@@ -39,14 +39,15 @@ def ends_of(scenario: MechanicsScenario) -> list[Loads]:
     found: list[Loads] = []
     last = Loads({name: 0.0 for name in scenario.loads.loaded})
     for stage in scenario.loads.stages:
-        named = {*stage.pressure, *stage.volume}
+        pressures, volumes = stage.prescribed
+        named = {*pressures, *volumes}
         kept = {
             kind: {name: value for name, value in getattr(last, kind).items() if name not in named}
             for kind in ("pressure", "volume")
         }
         last = Loads(
-            {**kept["pressure"], **stage.pressure},
-            {**kept["volume"], **stage.volume},
+            {**kept["pressure"], **pressures},
+            {**kept["volume"], **volumes},
             last.tension if stage.tension is None else stage.tension,
         )
         found.append(last)

@@ -28,7 +28,6 @@ from heart.mechanics.loads import FollowerPressure, Load
 from heart.mechanics.space import MechanicsSpace
 from heart.mechanics.static import StaticProblem
 from heart.mechanics.tension_law import REGISTRY
-from heart.mechanics.time_stepper import Advancing
 from heart.scenario.mechanics import MechanicsScenario
 from heart.scenario.mechanics_curves import BenchmarkPressure, PressureTable, values_of
 from heart.scenario.mechanics_dynamics import (
@@ -111,7 +110,7 @@ class Marching:
             unknown = resting.u
             self._inner = QuasiStatic(resting, constants)
         self._tension, self._muscle = tension, tension.muscle(unknown, axes)
-        self.advancing: Advancing = (
+        self.advancing: Any = (
             self._inner if self._muscle is None else Contraction(self._inner, self._muscle)
         )
 
@@ -183,18 +182,20 @@ class Tension:
     """Active tension of a scenario in time: a constant that follows a course, or a field."""
 
     def __init__(self, section: Active, space: MechanicsSpace, until: float) -> None:
-        self._section, self.stress, self.drives = section, None, []
+        self._section = section
+        self.stress: ActiveStress | None = None
+        self.drives: list[Drive] = []
         self._field: TensionField | None = None
         if isinstance(section, RampTension):
             return
         if isinstance(section, LawTension):
             self._field = TensionField.on(space)
-            self.stress: ActiveStress | None = self._field.stress(section.sheet, section.normal)
+            self.stress = self._field.stress(section.sheet, section.normal)
             return
         constant = fem.Constant(space.mesh, 0.0)
         course = _tension_course(section, until)
         self.stress = ActiveStress(constant, section.sheet, section.normal)
-        self.drives: list[Drive] = [Drive(constant, course)]
+        self.drives = [Drive(constant, course)]
 
     def muscle(self, displacement: Any, axes: Any) -> Muscle | None:
         """Return the law at all points; None for a course."""

@@ -151,7 +151,9 @@ def pressures_of(scenario: MechanicsScenario, specimen: Specimen) -> list[Load]:
     """Return a follower pressure for each tag that any stage loads, at its largest."""
     found: list[Load] = []
     for name in scenario.loads.loaded:
-        largest = max((stage.pressure.get(name, 0.0) for stage in scenario.loads.stages), key=abs)
+        largest = max(
+            (stage.prescribed[0].get(name, 0.0) for stage in scenario.loads.stages), key=abs
+        )
         found += [FollowerPressure(tag, largest) for tag in specimen.tags(name)]
     return found
 

@@ -85,7 +85,7 @@ def grid(
 def write_traces(result: MechanicsResult, path: Path) -> Path:
     """Write loads, volumes and probes at each step as a table with units in its head."""
     traces = result.traces
-    columns: dict[str, Float] = {"load": traces.at}
+    columns: dict[str, NDArray[Any]] = {"load": traces.at}
     for name, values in traces.pressures.items():
         columns[f"{CAVITY.get(name, name)}_pressure_kPa"] = values
     for name, values in traces.volumes.items():

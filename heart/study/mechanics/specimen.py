@@ -244,7 +244,7 @@ def _uniform(mesh: HeartMesh, fibre: Float, sheet: Float) -> FibreField:
 def names_of(mesh: HeartMesh) -> dict[str, tuple[int, ...]]:
     """Return the tags of each named boundary that a mesh has; ``rings`` are all of the base."""
     present = [tag for tag in Boundary if (mesh.facet_tags == tag).any()]
-    names = {tag.name.lower(): (int(tag),) for tag in present}
+    names: dict[str, tuple[int, ...]] = {tag.name.lower(): (int(tag),) for tag in present}
     names["rings"] = tuple(int(tag) for tag in present if tag in RINGS)
     return names
 
