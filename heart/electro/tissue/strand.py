@@ -37,7 +37,7 @@ WIDTH = 5.0
 
 JITTER = 0.08
 DEAD = -60.0
-"""mV; a strand that is below it everywhere, or where no node was reached for a while, is blocked."""
+"""mV; a strand that is below it everywhere, or whose wave stands still, is blocked."""
 
 MEAN_EDGE = 0.94
 """Mean edge of the jittered lattice over the side of its cubes, before rescaling."""
