@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from dolfinx import fem
 from dolfinx.mesh import entities_to_geometry
 from numpy.typing import NDArray
 from petsc4py import PETSc
@@ -102,19 +101,40 @@ def _corners(space: MechanicsSpace, boundary: int) -> Float:
 
 
 def near_nullspace(space: MechanicsSpace) -> Any:
-    """Return the rigid motions as a PETSc near null space of a displacement matrix."""
-    function = fem.Function(space.space)
-    layout = space.space.dofmap
-    places = space.space.tabulate_dof_coordinates()
-    owned = layout.index_map.size_local
+    """Return the rigid motions as a PETSc near null space of the rows of displacement.
+
+    These are all rows of a space without pressure, and those of `displacement_rows` of a mixed one.
+    """
+    places = _owned_nodes(space)
+    count, total = space.comm.allreduce(len(places)), space.comm.allreduce(places.sum(axis=0))
     vectors, comm = [], space.mesh.comm
-    for field in motions(places, places.mean(axis=0), space.size()):
-        function.x.array[:] = field.ravel()
-        vector = PETSc.Vec().createMPI((owned * 3, None), bsize=3, comm=comm)
-        vector.array[:] = function.x.array[: owned * 3]
+    for field in motions(places, total / count, space.size()):
+        vector = PETSc.Vec().createMPI((field.size, None), bsize=3, comm=comm)
+        vector.array[:] = field.ravel()
         vectors.append(vector)
     _orthonormalise(vectors)
     return PETSc.NullSpace().create(vectors=vectors, comm=comm)
+
+
+def displacement_rows(space: MechanicsSpace) -> NDArray[np.integer]:
+    """Return the local rows of displacement of a mixed space that this rank owns, in order.
+
+    The three of a node follow one another.
+    """
+    _, dofs = space.space.sub(0).collapse()
+    rows = np.unique(np.asarray(dofs, np.int64))
+    return rows[rows < space.space.dofmap.index_map.size_local]
+
+
+def _owned_nodes(space: MechanicsSpace) -> Float:
+    """Return the places of displacement in the order of its rows."""
+    if not space.mixed:
+        owned = space.space.dofmap.index_map.size_local
+        return np.asarray(space.space.tabulate_dof_coordinates()[:owned])
+    collapsed, dofs = space.space.sub(0).collapse()
+    rows = np.asarray(dofs, np.int64).ravel()[::3]
+    mine = np.flatnonzero(rows < space.space.dofmap.index_map.size_local)
+    return np.asarray(collapsed.tabulate_dof_coordinates()[mine[np.argsort(rows[mine])]])
 
 
 def _orthonormalise(vectors: list[Any]) -> None:

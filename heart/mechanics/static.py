@@ -26,7 +26,7 @@ from heart.mechanics.compressibility import Incompressible
 from heart.mechanics.kinematics import deformation_gradient
 from heart.mechanics.loads import BasalTraction, Fixed, FollowerPressure, Load, Robin
 from heart.mechanics.model import MechanicsModel
-from heart.mechanics.rigid import near_nullspace, require_held
+from heart.mechanics.rigid import displacement_rows, near_nullspace, require_held
 from heart.mechanics.space import FACETS, Element, MechanicsSpace
 from heart.numerics.newton import Assembly, NewtonSolver, NonlinearOutcome, NonlinearSystem
 from heart.numerics.profiles import Profile
@@ -186,22 +186,31 @@ class StaticProblem:
     def _solver(self, profile: Profile) -> NewtonSolver:
         if not self.space.mixed:
             return NewtonSolver(self.system, profile, near_nullspace=near_nullspace(self.space))
-        fields = None
-        if profile.petsc.get("pc_type") == "fieldsplit":
+        fields, kind = None, profile.petsc.get("pc_type")
+        if kind == "fieldsplit":
             fields = self.fields()
+        if kind == "gamg" and self.space.element is Element.P2_P1:
+            raise ParameterError(
+                f"profile {profile.name} with elements P2_P1, whose pressure block is zero",
+                fix="use the profile mechanics/fieldsplit or mechanics/direct_lagged",
+            )
         return NewtonSolver(self.system, profile, fields=fields)
 
     def fields(self) -> dict[str, Any]:
         """Return the global rows of displacement and pressure of a mixed space, by name."""
-        return {name: self._rows(axis) for axis, name in enumerate(("u", "p"))}
-
-    def _rows(self, which: int) -> Any:
-        """Return the global rows of displacement (0) or pressure (1) that this rank owns."""
-        _, dofs = self.space.space.sub(which).collapse()
+        rows = displacement_rows(self.space)
         layout = self.space.space.dofmap.index_map
-        local = np.unique(np.asarray(dofs, np.int64))
-        rows = local[local < layout.size_local] + layout.local_range[0]
-        return PETSc.IS().createGeneral(rows.astype(PETSc.IntType), comm=self.space.mesh.comm)
+        others = np.setdiff1d(np.arange(layout.size_local), rows)
+        u, p = (
+            PETSc.IS().createGeneral(
+                (part + layout.local_range[0]).astype(PETSc.IntType), comm=self.space.mesh.comm
+            )
+            for part in (rows, others)
+        )
+        # Multigrid of the displacement's block goes by nodes, and has to keep rigid motions.
+        u.setBlockSize(3)
+        u.compose("nearnullspace", near_nullspace(self.space))
+        return {"u": u, "p": p}
 
     def values(self) -> Float:
         """Return a copy of this rank's unknowns."""

@@ -271,6 +271,11 @@ class NewtonSolver:
 
     def _build(self) -> None:
         system, keys = self.system, self.profile.petsc
+        if keys.get("pc_type") == "fieldsplit" and not self._fields:
+            raise ParameterError(
+                f"profile {self.profile.name} splits unknowns that are of one kind",
+                fix="use a profile for displacement alone, as mechanics/gamg",
+            )
         self._name = f"heart_newton_{next(_prefix)}_"
         for key, value in keys.items():
             self._options.setValue(self._name + key, value)
