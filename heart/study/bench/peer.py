@@ -109,3 +109,9 @@ BEAT = Peer(
     ),
     ("fenicsx-beat==0.7.2",),
 )
+
+PULSE = Peer(
+    "fenicsx-pulse 0.12.0",
+    ("dolfinx-solver-real==0.11.0.post0", "mpich>=5.0,<5.1", "pint", "rich", "scipy", "packaging"),
+    ("fenicsx-pulse==0.12.0",),
+)

@@ -6,15 +6,8 @@ the steps alone, measured inside.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
-from heart.core.errors import MPIEnvironmentError
 from heart.core.progress import Telemetry
+from heart.study.bench.launch import started
 from heart.study.bench.row import Order, Row, Workload
 
 PROGRAM = """
@@ -44,7 +37,7 @@ def run(order: Order, telemetry: Telemetry) -> list[Row]:
         nodes = 0
         for _ in range(2):
             for ranks, found in seconds.items():
-                answer = _started(ranks, spacing, repeats)
+                answer = started(ranks, ["-c", PROGRAM, spacing, repeats])
                 found.append(float(answer["seconds"]))
                 nodes = int(answer["nodes"])
     one, two = min(seconds[1]), min(seconds[2])
@@ -62,26 +55,6 @@ def run(order: Order, telemetry: Telemetry) -> list[Row]:
             aim=95.0,
         )
     ]
-
-
-def _started(ranks: int, spacing: str, repeats: str) -> dict[str, float]:
-    launcher = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if launcher is None:
-        raise MPIEnvironmentError("mpiexec is not found", fix="see heart doctor")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PMI_", "PMIX_", "HYDI_"))}
-    done = subprocess.run(
-        [launcher, "-n", str(ranks), sys.executable, "-c", PROGRAM, spacing, repeats],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**clean, "OMP_NUM_THREADS": "1"},
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not lines:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise MPIEnvironmentError(f"the run on {ranks} ranks ended with {done.returncode}: {last}")
-    answer: dict[str, float] = json.loads(lines[-1])
-    return answer
 
 
 WORKLOAD = Workload("ranks", "parallel efficiency from one rank to two", run)
