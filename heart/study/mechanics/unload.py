@@ -108,12 +108,9 @@ def to_reference(
         if section.method == "inverse":
             unload_inverse(InverseProblem(problem, configuration), ladder)
         else:
-            fixed = FixedPoint(
-                problem,
-                configuration,
-                UnloadSettings(distance=section.tolerance),
-                [one.volume for one in functionals.values()],
-            )
+            # Lids keep the places of the rim in the image, so that the distance has to be enough.
+            settings = UnloadSettings(distance=section.tolerance)
+            fixed = FixedPoint(problem, configuration, settings)
             unload(fixed, ladder)
     with watch.step("Loading the reference again"):
         distance = reload(problem, configuration, ladder)
