@@ -7,20 +7,25 @@ degree of its space. Tangents are the derivatives of these forms by the state.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import ufl
 from dolfinx import fem
+from ufl.algorithms.apply_algebra_lowering import apply_algebra_lowering
 
 from heart.core.errors import ParameterError
 from heart.mechanics.axes import Axes
 from heart.mechanics.kinematics import Expression, deformation_gradient, right_cauchy_green
 from heart.mechanics.loads import BasalTraction, Direction, FollowerPressure, Robin
+from heart.mechanics.materials.law import Split, passive_energy
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.space import Element, MechanicsSpace
 
 STABILISATION = 1.0
+SMALL = 1e-3
 
 
 def potential(
@@ -99,27 +104,59 @@ def stabilisation(model: MechanicsModel, space: MechanicsSpace, p: Expression) -
 
 
 def shear_modulus(model: MechanicsModel) -> Expression:
-    """Return the largest of the law's stiffness parameters, the scale of the stabilisation.
+    """Return the scale of the stabilisation in kPa: a number, or a field where the law has one.
 
-    It is a number, or a field in kPa where no stiffness is uniform.
+    The largest stiffness parameter of the law, or what the law resists a small shear with if that
+    is more: the C of an exponential law is an order of magnitude below its shear modulus, and a
+    stabilisation by C alone gives the volume away.
 
     Raises
     ------
     ParameterError
         The law has no stiffness that is a constant or a function.
     """
-    law = model.material
+    law: Any = model.material
     given = [
         getattr(law, name) for name, parameter in law.PARAMETERS.items() if parameter.unit == "kPa"
     ]
-    known = [float(value.value) for value in given if isinstance(value, fem.Constant)]
-    if known:
-        return max(known)
-    fields = [value for value in given if isinstance(value, fem.Function)]
-    if not fields:
+    known = [value for value in given if isinstance(value, fem.Constant)]
+    known = known or [value for value in given if isinstance(value, fem.Function)]
+    if not known:
         raise ParameterError(
             "stabilised elements need a law with at least one known stiffness",
             fix="use P2-P1 elements",
         )
-    comm = fields[0].function_space.mesh.comm
-    return max(fields, key=lambda field: max(comm.allgather(float(field.x.array.max(initial=0.0)))))
+    stiffest = max(known, key=_largest)
+    largest = _largest(stiffest)
+    uniform = replace(law, **{name: _largest(getattr(law, name)) for name in law.PARAMETERS})
+    factor = max(1.0, small_shear_modulus(uniform, model.split) / largest)
+    return largest * factor if isinstance(stiffest, fem.Constant) else factor * stiffest
+
+
+def _largest(value: Any) -> float:
+    """Return the value of a constant, or the largest of a field over all ranks."""
+    if isinstance(value, fem.Function):
+        comm = value.function_space.mesh.comm
+        return max(comm.allgather(float(value.x.array.max(initial=-np.inf))))
+    return float(value.value) if isinstance(value, fem.Constant) else float(value)
+
+
+@cache
+def small_shear_modulus(law: Any, split: Split) -> float:
+    """Return the largest W/2ε² over simple shears E_ij = ε between two axes, in kPa.
+
+    Parameters
+    ----------
+    law
+        With numbers for all parameters.
+    split
+        Which invariants are isochoric.
+    """
+    axes = Axes(*(ufl.as_vector(row) for row in np.eye(3).tolist()))
+    found = []
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        C = np.eye(3)
+        C[i, j] = C[j, i] = 2.0 * SMALL
+        energy = passive_energy(law, ufl.as_matrix(C.tolist()), axes, split)
+        found.append(float(apply_algebra_lowering(energy)(())) / (2.0 * SMALL**2))
+    return max(found)

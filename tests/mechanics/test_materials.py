@@ -10,12 +10,14 @@ import pytest
 
 from heart.core.errors import ParameterError
 from heart.mechanics.active import ActiveStress
+from heart.mechanics.balance import small_shear_modulus
 from heart.mechanics.compressibility import Incompressible, Penalty, VolumeLaw
 from heart.mechanics.material_point import MaterialPoint
 from heart.mechanics.materials.fung import Fung
 from heart.mechanics.materials.guccione import Guccione
 from heart.mechanics.materials.holzapfel_ogden import TRANSVERSELY_ISOTROPIC, HolzapfelOgden
 from heart.mechanics.materials.law import Split
+from heart.mechanics.materials.neo_hookean import NeoHookean
 from heart.mechanics.materials.registry import REGISTRY
 from heart.mechanics.model import MechanicsModel
 
@@ -180,3 +182,10 @@ def test_active_tension_is_second_piola_kirchhoff() -> None:
         - MaterialPoint(passive).second_piola_kirchhoff(F)
     )[0]
     np.testing.assert_allclose(gain, np.diag([60.0, 18.0, 0.0]), atol=1e-10)
+
+
+def test_small_shear_modulus_is_that_of_the_law() -> None:
+    """Closed forms: µ for neo-Hookean, C b_fs / 2 for Guccione; the stabilisation leans on it."""
+    assert small_shear_modulus(NeoHookean(3.0), Split.ISOCHORIC) == pytest.approx(3.0, rel=1e-4)
+    law = Guccione(0.9, 49.0, 10.0, 30.0)
+    assert small_shear_modulus(law, Split.ISOCHORIC) == pytest.approx(13.5, rel=1e-3)
