@@ -6,6 +6,7 @@ Nothing of ours is imported here. Law, elements (P2-P1), solver and tolerances a
 defaults; the mesh is the one that we solve on, and fibres lie at its quadrature points.
 """
 
+import importlib
 import json
 import sys
 import time
@@ -13,16 +14,17 @@ import types
 from pathlib import Path
 from typing import Any
 
-# It has no wheel, and is called for spaces of single numbers only, which no problem here has.
-sys.modules["scifem"] = types.ModuleType("scifem")
 import dolfinx_solver  # noqa: F401  # isort: skip  (loads MPI for all that follow)
 import basix
 import basix.ufl
 import numpy as np
-import pulse
 import ufl
 from dolfinx import fem, mesh
 from mpi4py import MPI
+
+# It has no wheel, and is called for spaces of single numbers only, which no problem here has.
+sys.modules["scifem"] = types.ModuleType("scifem")
+pulse: Any = importlib.import_module("pulse")
 
 DEGREE = 4
 SHORT, LONG, WALL = 7.0, 17.0, 3.0
