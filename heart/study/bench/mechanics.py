@@ -40,8 +40,8 @@ class Size:
     memory: tuple[float, int]
 
 
-QUICK = Size((2.5, 1), (4.0, 1, None), ("body.edge_length=8 mm",), (2.5, 1))
-FULL = Size((1.3, 2), (1.9, 2, None), ("body.edge_length=2.6 mm",), (1.3, 2))
+QUICK = Size((2.5, 1), (4.0, 1, None), ("body.edge_length=4 mm",), (2.5, 1))
+FULL = Size((1.05, 2), (1.4, 2, None), ("body.edge_length=2.6 mm",), (1.05, 2))
 # About 25 steps in two stages; 1.5 kPa at the end of filling.
 STEPS = ("steps.first=0.08", "steps.largest=0.08", "loads.stages.0.pressure.lv_endo=1.5 kPa")
 PROBLEMS = {2: "inflation", 3: "contraction"}

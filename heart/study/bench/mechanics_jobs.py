@@ -46,7 +46,7 @@ from heart.study.verification.land2015_shapes import (
 )
 
 FILLING = 1.5
-TIGHT = {"snes_rtol": 1e-8, "snes_atol": 1e-8}
+TIGHT: dict[str, str | int | float] = {"snes_rtol": 1e-8, "snes_atol": 1e-8}
 TINY = Wall(6.0, 1, curved=False)
 
 
