@@ -12,7 +12,7 @@ MPIEXEC := $(BIN)/mpiexec
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-mpi verify lint format lock licences image image-test clean
+.PHONY: help env demo test test-mpi test-long verify lint format lock licences image image-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,8 +37,12 @@ test-mpi: env ## only the tests marked mpi, on two ranks
 	if [ $$found -eq 5 ]; then echo "no test is marked mpi"; exit 0; fi; \
 	set -x; $(TEST_ENV) $(MPIEXEC) -n 2 $(BIN)/python -m pytest -q -m mpi -p no:cacheprovider
 
-verify: env ## every benchmark: ours beside the reference (about 7 minutes)
+test-long: env ## the tests that take minutes, which `make test` leaves out
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) -m long
+
+verify: env ## every benchmark, ours beside the reference (hours), then the long tests
 	$(BIN)/heart verify all
+	@$(MAKE) --no-print-directory test-long
 
 lint: env ## ruff, formatting, types, import direction
 	$(BIN)/ruff check .

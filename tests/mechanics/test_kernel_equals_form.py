@@ -131,7 +131,7 @@ def test_each_law_once(name: str, element: Element, curved: bool, options: dict[
     agreed(name, element, curved=curved, **options)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("curved", [False, True], ids=["straight", "curved"])
 @pytest.mark.parametrize("element", list(Element), ids=lambda e: e.name)
 @pytest.mark.parametrize("name", list(REGISTRY))

@@ -25,11 +25,16 @@ SLOW = sorted(
     for path in (ROOT / "scenarios" / folder).glob(f"{pattern}.yaml")
     if f"{folder}/{path.stem}" not in QUICK
 )
+# A beat with inertia takes minutes; the first of its kind stands for all in every run of the tests.
+LONG = ("elastodynamics_mono_0a", "elastodynamics_mono_0b", "elastodynamics_pair")
 
 
-@pytest.mark.parametrize(
-    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
-)
+def _marked(name: str) -> object:
+    mark = pytest.mark.long if name.endswith(LONG) else pytest.mark.slow
+    return pytest.param(name, marks=mark)
+
+
+@pytest.mark.parametrize("name", [*QUICK, *map(_marked, SLOW)])
 def test_scenario_gives_its_expected_results(name: str, tmp_path: Path) -> None:
     """A change of these numbers is a change of the answer, and somebody has to explain it."""
     ended = subprocess.run(
