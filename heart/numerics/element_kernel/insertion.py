@@ -105,7 +105,8 @@ class Insertion:
         self.rest = kernel.tangent_of(np.flatnonzero(~inside).astype(np.int32))
         self._form = kernel.tangent_of(cells)
         self._dofs = np.ascontiguousarray(dofs[inside])
-        self._points = np.ascontiguousarray(mesh.geometry.x[mesh.geometry.dofmaps[0][cells]])
+        self._geometry, self._nodes = mesh.geometry, np.asarray(mesh.geometry.dofmaps[0])[cells]
+        self._points = np.ascontiguousarray(mesh.geometry.x[self._nodes])
         self._held = np.zeros(
             (layout.index_map.size_local + layout.index_map.num_ghosts) * step, np.int8
         )
@@ -138,6 +139,8 @@ class Insertion:
         """Add the cells' tangents to the values of the matrix, on this rank alone."""
         if not len(self._dofs):
             return
+        # Read each time: unloading moves the mesh under its problem.
+        np.take(self._geometry.x, self._nodes, axis=0, out=self._points, mode="clip")
         packed = fem.pack_coefficients(self._form)
         w = np.ascontiguousarray(packed[fem.IntegralType.cell, 0])
         c = np.ascontiguousarray(fem.pack_constants(self._form), np.float64)
