@@ -37,8 +37,8 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "crt_screen": Kind(crt.run, crt.report),
-    "electro": Kind(electro.run, electro.report, electro.resume),
-    "mechanics": Kind(mechanics.run, mechanics.report, mechanics.resume),
+    "electro": Kind(electro.COMMANDS.run, electro.COMMANDS.report, electro.COMMANDS.resume),
+    "mechanics": Kind(mechanics.COMMANDS.run, mechanics.COMMANDS.report, mechanics.COMMANDS.resume),
 }
 
 

@@ -18,7 +18,7 @@ from ufl.algorithms.apply_algebra_lowering import apply_algebra_lowering
 
 from heart.core.errors import ParameterError
 from heart.mechanics.axes import Axes
-from heart.mechanics.kinematics import Expression, deformation_gradient, right_cauchy_green
+from heart.mechanics.kinematics import Expression, deformation_gradient, pushed, right_cauchy_green
 from heart.mechanics.loads import BasalTraction, Direction, FollowerPressure, Robin
 from heart.mechanics.materials.law import Split, passive_energy
 from heart.mechanics.model import MechanicsModel
@@ -58,15 +58,13 @@ def pressure_work(
     v: Expression,
 ) -> Any:
     """Return p ∫ J F⁻ᵀN · v over the boundary of `load`, `pressure` in kPa as a UFL constant."""
-    F = deformation_gradient(u)
-    push = ufl.det(F) * ufl.inv(F).T * ufl.FacetNormal(space.mesh)
+    push = pushed(deformation_gradient(u), ufl.FacetNormal(space.mesh))
     return pressure * ufl.inner(push, v) * space.surface(load.boundary)
 
 
 def basal_work(load: BasalTraction, space: MechanicsSpace, u: Expression, v: Expression) -> Any:
     """Return −∫ t·v |J F⁻ᵀN| over the boundary of `load`: the traction pulls outward."""
-    F = deformation_gradient(u)
-    push = ufl.det(F) * ufl.inv(F).T * ufl.FacetNormal(space.mesh)
+    push = pushed(deformation_gradient(u), ufl.FacetNormal(space.mesh))
     area = ufl.sqrt(ufl.inner(push, push))
     return -area * ufl.inner(ufl.as_vector(load.traction), v) * space.surface(load.boundary)
 

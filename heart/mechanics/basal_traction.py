@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import ufl
 
-from heart.mechanics.kinematics import Expression, deformation_gradient
+from heart.mechanics.kinematics import Expression, deformation_gradient, pushed
 from heart.mechanics.loads import BasalTraction
 from heart.mechanics.space import MechanicsSpace
 from heart.numerics.bordered import FormFunctional
@@ -23,8 +23,7 @@ from heart.numerics.bordered import FormFunctional
 
 def push(space: MechanicsSpace, displacement: Expression) -> Expression:
     """Return J F⁻ᵀN, the outward normal times the deformed area per reference area."""
-    F = deformation_gradient(displacement)
-    return ufl.det(F) * ufl.inv(F).T * ufl.FacetNormal(space.mesh)
+    return pushed(deformation_gradient(displacement), ufl.FacetNormal(space.mesh))
 
 
 def wall_vectors(space: MechanicsSpace, state: Any, boundary: int) -> list[FormFunctional]:

@@ -18,7 +18,7 @@ from mpi4py import MPI
 
 from heart.anatomy.heart_mesh import RINGS
 from heart.core.errors import NonPhysicalError
-from heart.mechanics.kinematics import Expression, deformation_gradient
+from heart.mechanics.kinematics import Expression, deformation_gradient, pushed
 from heart.mechanics.rim import Rim
 from heart.mechanics.space import MechanicsSpace
 from heart.numerics.bordered import assemble
@@ -67,8 +67,7 @@ def volume_form(
     if lid is Lid.PLANE:
         unit = np.asarray(axis, float) / np.linalg.norm(axis)
         field = 0.5 * ufl.as_matrix((np.eye(3) - np.outer(unit, unit)).tolist()) * place
-    F = deformation_gradient(displacement)
-    normal = ufl.det(F) * ufl.inv(F).T * ufl.FacetNormal(space.mesh)
+    normal = pushed(deformation_gradient(displacement), ufl.FacetNormal(space.mesh))
     # Outward of the muscle is into the cavity, hence the sign.
     return -ufl.inner(field, normal) * space.surface(boundary)
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import basix
 import numpy as np
 import ufl
 from dolfinx import fem
@@ -26,11 +25,12 @@ from numpy.typing import NDArray
 from heart.core.errors import ParameterError
 from heart.mechanics import balance
 from heart.mechanics.configuration import AxesIn, Configuration, carried_symbolic
-from heart.mechanics.kinematics import deformation_gradient, right_cauchy_green
+from heart.mechanics.kinematics import deformation_gradient, pushed, right_cauchy_green
 from heart.mechanics.loads import BasalTraction, Direction, Fixed, FollowerPressure, Robin
 from heart.mechanics.rigid import near_nullspace
-from heart.mechanics.space import Element, MechanicsSpace
+from heart.mechanics.space import Element
 from heart.mechanics.static import StaticProblem
+from heart.mechanics.watch import reference_samples, worst_of
 from heart.numerics.newton import NewtonSolver, NonlinearOutcome, NonlinearSystem
 from heart.numerics.profiles import Profile
 from heart.numerics.step_controller import Worst
@@ -168,25 +168,16 @@ def worst_between(configuration: Configuration, reference: Float, samples: Float
     samples
         (q, 3) on the reference cell.
     """
-    mesh, comm = configuration.space.mesh, configuration.space.comm
-    local = mesh.topology.index_map(3).size_local
+    local = configuration.space.mesh.topology.index_map(3).size_local
     f = np.linalg.det(configuration.gradient(reference, samples)[:local])
     with np.errstate(divide="ignore"):
         ratios = np.where(f > 0.0, np.minimum(f, 1.0 / f), f).min(axis=1, initial=np.inf)
-    finite = bool(np.isfinite(f).all())
-    found = (finite, np.inf, -1, (0.0, 0.0, 0.0))
-    if local:
-        at = int(np.argmin(np.nan_to_num(ratios, nan=-np.inf)))
-        x, y, z = configuration.image[mesh.geometry.dofmaps[0][at]].mean(axis=0).tolist()
-        cell = int(mesh.topology.original_cell_index[at])
-        found = (finite, float(ratios[at]), cell, (x, y, z))
-    worst = min(comm.allgather(found), key=lambda one: (one[0], one[1]))
-    return Worst(ratio=worst[1] if worst[0] else float("nan"), cell=worst[2], place=worst[3])
+    return worst_of(configuration.space, ratios, configuration.image)
 
 
 def _stretched(load: Robin, motion: Any, f: Any, normal: Any) -> Any:
     """Return the spring's motion times dA/da, with N dA = j f⁻ᵀ n da."""
-    push = ufl.det(f) * ufl.inv(f).T * normal
+    push = pushed(f, normal)
     area = ufl.sqrt(ufl.inner(push, push))
     match load.direction:
         case Direction.FULL:
@@ -195,12 +186,6 @@ def _stretched(load: Robin, motion: Any, f: Any, normal: Any) -> Any:
             return -ufl.inner(motion, normal) * normal * area
         case Direction.NORMAL:
             return -ufl.inner(motion, push) * push / area
-
-
-def reference_samples(space: MechanicsSpace) -> Float:
-    """Return vertices and centre of the reference cell."""
-    corners = np.asarray(basix.geometry(space.mesh.basix_cell()), np.float64)
-    return np.vstack([corners, corners.mean(axis=0)])
 
 
 def _check(problem: StaticProblem, configuration: Configuration) -> None:

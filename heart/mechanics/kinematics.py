@@ -23,6 +23,11 @@ def right_cauchy_green(F: Expression) -> Expression:
     return F.T * F
 
 
+def pushed(F: Expression, normal: Expression) -> Expression:
+    """Return J F⁻ᵀN: the normal of the deformed surface times its area per reference area."""
+    return ufl.det(F) * ufl.inv(F).T * normal
+
+
 def green_lagrange(C: Expression) -> Expression:
     """Return E = ½(C − I)."""
     return 0.5 * (C - ufl.Identity(3))

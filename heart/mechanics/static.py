@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import basix
 import numpy as np
 import ufl
 from dolfinx import fem
@@ -23,11 +22,11 @@ from heart.core.errors import ParameterError
 from heart.mechanics import balance
 from heart.mechanics.axes import Axes
 from heart.mechanics.compressibility import Incompressible
-from heart.mechanics.kinematics import deformation_gradient
 from heart.mechanics.loads import BasalTraction, Fixed, FollowerPressure, Load, Robin
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.rigid import displacement_rows, near_nullspace, require_held
 from heart.mechanics.space import FACETS, Element, MechanicsSpace
+from heart.mechanics.watch import Watch
 from heart.numerics.newton import Assembly, NewtonSolver, NonlinearOutcome, NonlinearSystem
 from heart.numerics.profiles import Profile
 from heart.numerics.step_controller import Worst
@@ -102,13 +101,7 @@ class StaticProblem:
         ]
         self.system = NonlinearSystem(self.forms, self.state, conditions, assembly)
         self._solvers: dict[str, NewtonSolver] = {}
-        self._gradient = fem.Expression(
-            deformation_gradient(self.u), _sample(space), comm=space.comm
-        )
-        local = space.mesh.topology.index_map(3).size_local
-        self._cells = np.arange(local, dtype=np.int32)
-        self._size = space.size()
-        self._moving = _moving(space)
+        self._watch = Watch(space, self.u)
         self.apply(1.0)
 
     def _residual(self) -> list[Any]:
@@ -221,26 +214,12 @@ class StaticProblem:
         self.system.set_values(values)
 
     def worst(self) -> Worst:
-        """Return the smallest volume ratio over sampled points of all cells. Collective."""
-        gradients = self._gradient.eval(self.space.mesh, self._cells).reshape(-1, 3, 3)
-        ratios = np.linalg.det(gradients).reshape(len(self._cells), -1).min(axis=1)
-        finite = bool(np.isfinite(ratios).all())
-        ratio, place, cell = np.inf, (0.0, 0.0, 0.0), -1
-        if len(ratios):
-            at = int(np.argmin(np.nan_to_num(ratios, nan=-np.inf)))
-            nodes = self.space.mesh.geometry.dofmaps[0][at]
-            centre = self.space.mesh.geometry.x[nodes].mean(axis=0)
-            cell = int(self.space.mesh.topology.original_cell_index[at])
-            ratio, place = float(ratios[at]), (float(centre[0]), float(centre[1]), float(centre[2]))
-        everyone = self.space.comm.allgather((finite, ratio, cell, place))
-        found = min(everyone, key=lambda one: (one[0], one[1]))
-        return Worst(ratio=found[1] if found[0] else float("nan"), cell=found[2], place=found[3])
+        """Return the smallest volume ratio over vertices and centres of all cells. Collective."""
+        return self._watch.worst()
 
     def jump(self, before: Float) -> float:
         """Return the largest change of a displacement since `before`, over the body's size."""
-        change = np.abs(self.values() - before)[self._moving]
-        largest = self.space.comm.allgather(float(np.max(change, initial=0.0)))
-        return max(largest) / self._size
+        return self._watch.jump(before, self.values())
 
     def displacement(self) -> Any:
         """Return the displacement as a function of its own space."""
@@ -278,18 +257,3 @@ def _check_elements(model: MechanicsModel, space: MechanicsSpace) -> None:
         )
     if space.element is Element.P1_P1_STABILISED and space.mesh.basix_cell().name != "tetrahedron":
         raise ParameterError("stabilised elements on cells that are not tetrahedra")
-
-
-def _moving(space: MechanicsSpace) -> Any:
-    """Return which of this rank's unknowns are displacements."""
-    if not space.mixed:
-        return slice(None)
-    _, dofs = space.space.sub(0).collapse()
-    layout, local = space.space.dofmap, np.asarray(dofs)
-    return local[local < layout.index_map.size_local * layout.index_map_bs]
-
-
-def _sample(space: MechanicsSpace) -> Float:
-    """Return the reference points where the volume ratio is watched: vertices and centre."""
-    corners = np.asarray(basix.geometry(space.mesh.basix_cell()), np.float64)
-    return np.vstack([corners, corners.mean(axis=0)])

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from heart.core.errors import NonlinearSolveError
 from heart.core.parameters import Parameter
 from heart.mechanics.configuration import Configuration
-from heart.mechanics.inverse import InverseProblem, reference_samples, worst_between
+from heart.mechanics.inverse import InverseProblem, worst_between
 from heart.mechanics.static import StaticProblem
+from heart.mechanics.watch import reference_samples
 from heart.numerics.newton import NonlinearOutcome
 from heart.numerics.profiles import Profile
 from heart.numerics.step_controller import Policy, Step, StepController, Worst

@@ -29,9 +29,9 @@ class Watch:
 
     def __init__(self, space: MechanicsSpace, u: Expression) -> None:
         self._space = space
-        corners = np.asarray(basix.geometry(space.mesh.basix_cell()), np.float64)
-        sample = np.vstack([corners, corners.mean(axis=0)])
-        self._gradient: Any = fem.Expression(deformation_gradient(u), sample, comm=space.comm)
+        self._gradient: Any = fem.Expression(
+            deformation_gradient(u), reference_samples(space), comm=space.comm
+        )
         self._cells = np.arange(space.mesh.topology.index_map(3).size_local, dtype=np.int32)
         self._size = space.size()
         self.moving = moving(space)
@@ -42,22 +42,45 @@ class Watch:
         gradients = self._gradient.eval(mesh, self._cells).reshape(-1, 3, 3)
         with np.errstate(invalid="ignore"):
             ratios = np.linalg.det(gradients).reshape(len(self._cells), -1).min(axis=1)
-        finite = bool(np.isfinite(ratios).all())
-        ratio, place, cell = np.inf, (0.0, 0.0, 0.0), -1
-        if len(ratios):
-            at = int(np.argmin(np.nan_to_num(ratios, nan=-np.inf)))
-            centre = mesh.geometry.x[mesh.geometry.dofmaps[0][at]].mean(axis=0)
-            cell = int(mesh.topology.original_cell_index[at])
-            ratio, place = float(ratios[at]), (float(centre[0]), float(centre[1]), float(centre[2]))
-        everyone = self._space.comm.allgather((finite, ratio, cell, place))
-        found = min(everyone, key=lambda one: (one[0], one[1]))
-        return Worst(ratio=found[1] if found[0] else float("nan"), cell=found[2], place=found[3])
+        return worst_of(self._space, ratios, mesh.geometry.x)
 
     def jump(self, before: Float, after: Float) -> float:
         """Return the largest change of a displacement over the body's size. Collective."""
         change = np.abs(after - before)[self.moving]
         largest = self._space.comm.allgather(float(np.max(change, initial=0.0)))
         return max(largest) / self._size
+
+
+def reference_samples(space: MechanicsSpace) -> Float:
+    """Return the points of the reference cell where volume ratios are watched: vertices, centre."""
+    corners = np.asarray(basix.geometry(space.mesh.basix_cell()), np.float64)
+    return np.vstack([corners, corners.mean(axis=0)])
+
+
+def worst_of(space: MechanicsSpace, ratios: Float, nodes: Float) -> Worst:
+    """Return the cell with the smallest ratio, the first that is not finite before it. Collective.
+
+    Parameters
+    ----------
+    space
+        Its mesh.
+    ratios
+        One per cell of this rank, ghosts left out.
+    nodes
+        (n, 3) of the geometry in mm, where the cell's place is told.
+    """
+    mesh, ratio, place, cell = space.mesh, np.inf, (0.0, 0.0, 0.0), -1
+    finite = bool(np.isfinite(ratios).all())
+    if len(ratios):
+        at = int(np.argmin(np.nan_to_num(ratios, nan=-np.inf)))
+        x, y, z = nodes[mesh.geometry.dofmaps[0][at]].mean(axis=0).tolist()
+        cell, ratio, place = (
+            int(mesh.topology.original_cell_index[at]),
+            float(ratios[at]),
+            (x, y, z),
+        )
+    found = min(space.comm.allgather((finite, ratio, cell, place)), key=lambda one: one[:2])
+    return Worst(ratio=found[1] if found[0] else float("nan"), cell=found[2], place=found[3])
 
 
 def moving(space: MechanicsSpace) -> NDArray[np.bool_]:

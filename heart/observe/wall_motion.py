@@ -19,7 +19,7 @@ from dolfinx import fem
 from numpy.typing import NDArray
 
 from heart.core.errors import MeshInputError
-from heart.mechanics.kinematics import Expression, deformation_gradient
+from heart.mechanics.kinematics import Expression, deformation_gradient, pushed
 from heart.mechanics.space import MechanicsSpace
 from heart.numerics.newton import COMPILER, compiled
 from heart.observe.wall_points import WallPoints, sums_by_label
@@ -56,9 +56,7 @@ class WallThickness:
         self.points, self._labels = points, labels
         space = points.space
         cells = fem.functionspace(space.mesh, ("DG", 0))
-        normal = ufl.FacetNormal(space.mesh)
-        F = deformation_gradient(displacement)
-        push = ufl.det(F) * ufl.inv(F).T * normal
+        push = pushed(deformation_gradient(displacement), ufl.FacetNormal(space.mesh))
         test = ufl.TestFunction(cells)
         sides = [space.surface(tag) for tag in (*inner, *outer)]
         self._areas = [compiled(ufl.sqrt(ufl.inner(push, push)) * test * side) for side in sides]

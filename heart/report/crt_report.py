@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, select_autoescape
 
-from heart.core.errors import StorageError
 from heart.core.progress import Telemetry, silent
 from heart.report import (
     bullseye,
@@ -21,6 +18,7 @@ from heart.report import (
 )
 from heart.report.crt_page import best_lv, page
 from heart.report.offscreen import plotter as new_plotter
+from heart.report.page_file import embedded, write_page
 from heart.report.techniques import EPICARDIAL, shown_on_map
 from heart.report.views import look
 from heart.study.crt.result import CrtResult
@@ -53,20 +51,11 @@ def write_report(result: CrtResult, run_dir: Path, *, telemetry: Telemetry | Non
     with watch.step("Drawing the report"):
         pictures = _figures(result, run_dir / "figures", heart=bool(output.get("figures", True)))
         scenes = _scenes(result) if output.get("interactive", True) else []
-        images = {name: _embedded(path) for name, path in pictures.items()}
+        images = {name: embedded(path) for name, path in pictures.items()}
         context = {**page(result, images, scenes)}
         context["confirm"] = confirm_section.section(result.confirmation)
         context["viewer"] = interactive.viewer_base64() if scenes else ""
-        environment = Environment(
-            loader=PackageLoader("heart.report"),
-            autoescape=select_autoescape(default=True, default_for_string=True),
-        )
-        text = environment.get_template("crt.html.j2").render(page=context)
-        target = run_dir / "report.html"
-        try:
-            target.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"cannot write report.html: {error}") from error
+        target = write_page("crt.html.j2", context, run_dir)
     return target
 
 
@@ -169,7 +158,3 @@ def _scenes(result: CrtResult) -> list[dict[str, str]]:
         scenes.append({"id": f"scene-{identity}", "name": name, "data": data})
         plotter.close()
     return scenes
-
-
-def _embedded(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heart.report import theme
+from heart.report.page_file import provenance
 from heart.study.electro.qoi import quantities
 from heart.study.electro.result import Branch, ElectroResult
 
@@ -41,7 +42,7 @@ def page(
             if isinstance(one, Mapping)
         ],
         "assumptions": result.assumptions,
-        "provenance": _provenance(result),
+        "provenance": provenance(result.provenance),
     }
 
 
@@ -127,16 +128,6 @@ def _branch(one: Branch) -> dict[str, str]:
         "ended": f"{one.ended:.0f} ms, {why}",
         "highlight": "best" if one.reentry else "",
     }
-
-
-def _provenance(result: ElectroResult) -> list[tuple[str, str]]:
-    data = result.provenance
-    libraries = data.get("libraries", {})
-    return [
-        ("heart-twin", f"{data.get('heart_twin', '')} ({data.get('commit', '')})"),
-        ("ranks", str(data.get("ranks", ""))),
-        ("libraries", ", ".join(f"{name} {version}" for name, version in libraries.items())),
-    ]
 
 
 def _durations(branch: Branch) -> NDArray[np.floating]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from heart.core.errors import StorageError
 from heart.report import electro_figures as figures
 from heart.report import interactive, theme
 from heart.report.electro_page import page
 from heart.report.offscreen import plotter as new_plotter
+from heart.report.page_file import embedded, write_page
 from heart.study.electro.result import ElectroResult
 
 
@@ -42,22 +41,15 @@ def write_report(result: ElectroResult, run_dir: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         drawn = _draw(result, folder, run_dir)
-        images = {name: _embedded(path) for name, path in drawn.items()}
+        images = {name: embedded(path) for name, path in drawn.items()}
         scenes = (
             _scenes(result) if result.scenario.get("output", {}).get("interactive", True) else []
         )
         context = page(result, images, scenes)
         context["viewer"] = interactive.viewer_base64() if scenes else ""
-        environment = Environment(
-            loader=PackageLoader("heart.report"),
-            autoescape=select_autoescape(default=True, default_for_string=True),
-        )
-        text = environment.get_template("electro.html.j2").render(page=context)
-        target = run_dir / "report.html"
-        target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write the report: {error}") from error
-    return target
+    return write_page("electro.html.j2", context, run_dir)
 
 
 def _draw(result: ElectroResult, folder: Path, run_dir: Path) -> dict[str, Path]:
@@ -105,7 +97,3 @@ def _scenes(result: ElectroResult) -> list[dict[str, str]]:
         scenes.append({"id": f"scene-{identity}", "name": name, "data": data})
         plotter.close()
     return scenes
-
-
-def _embedded(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -10,6 +10,7 @@ import numpy as np
 from heart.core.errors import MissingDataError
 from heart.report import theme
 from heart.report.mechanics_figures import title
+from heart.report.page_file import provenance
 from heart.study import expected
 from heart.study.mechanics.qoi import CAVITY, quantities, row_of
 from heart.study.mechanics.result import MechanicsResult
@@ -40,7 +41,7 @@ def page(
             for name, one in numbers.items()
         ],
         "assumptions": result.assumptions,
-        "provenance": _provenance(result),
+        "provenance": provenance(result.provenance),
     }
 
 
@@ -175,16 +176,6 @@ def _expected(name: str, numbers: Mapping[str, Any]) -> list[dict[str, str]]:
             else "differs",
         }
         for one in rows
-    ]
-
-
-def _provenance(result: MechanicsResult) -> list[tuple[str, str]]:
-    data = result.provenance
-    libraries = data.get("libraries", {})
-    return [
-        ("heart-twin", f"{data.get('heart_twin', '')} ({data.get('commit', '')})"),
-        ("ranks", str(data.get("ranks", ""))),
-        ("libraries", ", ".join(f"{name} {version}" for name, version in libraries.items())),
     ]
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from heart.core.errors import StorageError
 from heart.report import interactive
 from heart.report import mechanics_figures as figures
 from heart.report.mechanics_page import page
 from heart.report.offscreen import plotter as new_plotter
+from heart.report.page_file import embedded, write_page
 from heart.report.views import look, look_flat
 from heart.study.mechanics.result import MechanicsResult
 
@@ -43,20 +41,13 @@ def write_report(result: MechanicsResult, run_dir: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         drawn = _draw(result, folder) if wanted.get("figures", True) else {}
-        images = {name: _embedded(path) for name, path in drawn.items()}
+        images = {name: embedded(path) for name, path in drawn.items()}
         scenes = _scenes(result) if wanted.get("interactive", True) else []
         context = page(result, images, scenes)
         context["viewer"] = interactive.viewer_base64() if scenes else ""
-        environment = Environment(
-            loader=PackageLoader("heart.report"),
-            autoescape=select_autoescape(default=True, default_for_string=True),
-        )
-        text = environment.get_template("mechanics.html.j2").render(page=context)
-        target = run_dir / "report.html"
-        target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write the report: {error}") from error
-    return target
+    return write_page("mechanics.html.j2", context, run_dir)
 
 
 def _draw(result: MechanicsResult, folder: Path) -> dict[str, Path]:
@@ -86,7 +77,3 @@ def _scenes(result: MechanicsResult) -> list[dict[str, str]]:
         )
         plotter.close()
     return scenes
-
-
-def _embedded(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -21,7 +21,8 @@ from heart.study.electro import run as running
 from heart.study.electro.outputs import write_outputs
 from heart.study.electro.qoi import quantities
 from heart.study.electro.result import Branch, ElectroResult
-from heart.study.electro.run import CHECKPOINTS, run_electro, scenario_hash
+from heart.study.electro.run import run_electro
+from heart.study.identity import CHECKPOINTS, scenario_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,10 +14,11 @@ from heart.numerics import series
 from heart.numerics.checkpoint import CheckpointFolder
 from heart.numerics.interruption import Stop
 from heart.scenario.load import LoadedScenario, load_scenario
+from heart.study.identity import scenario_hash
 from heart.study.mechanics.outputs import write_outputs
 from heart.study.mechanics.qoi import quantities
 from heart.study.mechanics.result import MechanicsResult
-from heart.study.mechanics.run import run_mechanics, scenario_hash
+from heart.study.mechanics.run import run_mechanics
 from heart.study.mechanics.staged import StagedProblem
 
 STATIC = """\

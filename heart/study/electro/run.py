@@ -20,7 +20,6 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from heart.core import provenance, records
-from heart.core.cache import content_hash
 from heart.core.errors import (
     CheckpointError,
     HeartError,
@@ -29,7 +28,6 @@ from heart.core.errors import (
     NonPhysicalError,
 )
 from heart.core.progress import Step, Telemetry, silent
-from heart.core.validation import as_yaml_data
 from heart.numerics.checkpoint import CheckpointFolder
 from heart.numerics.interruption import Stop
 from heart.scenario.electro import ElectroScenario
@@ -40,15 +38,11 @@ from heart.study.electro.prepare import Prepared, prepare
 from heart.study.electro.recorders import Recorder
 from heart.study.electro.result import Branch, ElectroResult
 from heart.study.electro.stimuli import given
+from heart.study.identity import CHECKPOINTS, LAST_GOOD, Stored, newest_of, scenario_hash
 from heart.therapy.protocol import Protocol
-
-# Time in ms, arrays, and what the writer said about them.
-Stored = tuple[float, Mapping[str, Any], Mapping[str, Any]]
 
 PIECE = 5.0
 END_OF_S1 = "end_of_s1"
-LAST_GOOD = "last_good"
-CHECKPOINTS = "checkpoints"
 BRANCHES = "branches"
 _CLOSE = 1e-6
 
@@ -91,7 +85,7 @@ def run_electro(
     watch = telemetry or silent()
     started = clock.perf_counter()
     store = CheckpointFolder(folder / CHECKPOINTS, scenario_hash(loaded))
-    newest = _newest(store) if resume else None
+    newest = newest_of(store, without=(LAST_GOOD,)) if resume else None
     prepared = prepare(loaded, folder, watch)
     built = clock.perf_counter() - started
     study = _Study(prepared, loaded.scenario, store, folder, watch, stop or Stop())
@@ -106,34 +100,6 @@ def run_electro(
             seed=loaded.scenario.seed, ranks=MPI.COMM_WORLD.size, scenario_hash=store.scenario
         ),
     )
-
-
-def scenario_hash(loaded: LoadedScenario[ElectroScenario]) -> str:
-    """Return the hash of everything that the numbers depend on: scenario, case and its files.
-
-    What is drawn, written and noted how often to disk is left out.
-    """
-    data = as_yaml_data(loaded.scenario)
-    for name in ("output", "checkpoints", "title"):
-        data.pop(name)
-    files = [loaded.case_file] if loaded.case_file is not None else []
-    return content_hash(data, *files, *(loaded.files[name] for name in sorted(loaded.files)))
-
-
-def _newest(store: CheckpointFolder) -> Stored:
-    """Return time, arrays and notes of the newest checkpoint, on every rank; its error likewise."""
-    comm = MPI.COMM_WORLD
-    outcome: Any = None
-    if comm.rank == 0:
-        try:
-            found = store.latest(without=(LAST_GOOD,))
-            outcome = found.time, dict(found.arrays), dict(found.about)
-        except HeartError as error:
-            outcome = error
-    outcome = comm.bcast(outcome)
-    if isinstance(outcome, HeartError):
-        raise outcome
-    return outcome
 
 
 @dataclass

@@ -15,7 +15,8 @@ from heart.core.errors import CheckpointError, InterruptedRunError, NonlinearSol
 from heart.core.progress import Step as Progress
 from heart.numerics.step_controller import Policy, Step, StepController
 from heart.scenario.mechanics import MechanicsScenario
-from heart.study.mechanics.keeper import CHECKPOINTS, Keeper, Stored
+from heart.study.identity import CHECKPOINTS, Stored
+from heart.study.mechanics.keeper import Keeper
 from heart.study.mechanics.staged import Loads, StagedProblem
 
 

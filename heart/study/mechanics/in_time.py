@@ -15,7 +15,8 @@ from heart.core.progress import Step as Progress
 from heart.mechanics.time_stepper import TimeStep, TimeStepper
 from heart.scenario.mechanics import MechanicsScenario
 from heart.scenario.mechanics_dynamics import TimeSection
-from heart.study.mechanics.keeper import Keeper, Stored
+from heart.study.identity import Stored
+from heart.study.mechanics.keeper import Keeper
 from heart.study.mechanics.marching import Marching
 
 END = "end"

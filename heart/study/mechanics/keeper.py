@@ -15,6 +15,7 @@ from heart.core.errors import CheckpointError, HeartError, NonlinearSolveError
 from heart.core.progress import Telemetry
 from heart.numerics.checkpoint import CheckpointFolder
 from heart.numerics.interruption import Stop
+from heart.study.identity import CHECKPOINTS, LAST_GOOD, Stored
 from heart.study.mechanics.assemble import moment_of
 from heart.study.mechanics.marching import Marching
 from heart.study.mechanics.prepare import Prepared
@@ -22,29 +23,8 @@ from heart.study.mechanics.recorders import Recorder
 from heart.study.mechanics.result import Moment
 
 Arrays = dict[str, NDArray[Any]]
-# Load or time, arrays, and what the writer said about them.
-Stored = tuple[float, Mapping[str, Any], Mapping[str, Any]]
-
-CHECKPOINTS = "checkpoints"
-LAST_GOOD = "last_good"
 EVERY = 60.0
 LONG = 60.0
-
-
-def newest_of(store: CheckpointFolder) -> Stored:
-    """Return load, arrays and notes of the newest checkpoint, on every rank; its error likewise."""
-    comm = MPI.COMM_WORLD
-    outcome: Any = None
-    if comm.rank == 0:
-        try:
-            found = store.latest()
-            outcome = found.time, dict(found.arrays), dict(found.about)
-        except HeartError as error:
-            outcome = error
-    outcome = comm.bcast(outcome)
-    if isinstance(outcome, HeartError):
-        raise outcome
-    return outcome
 
 
 @dataclass

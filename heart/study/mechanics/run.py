@@ -8,17 +8,16 @@ from pathlib import Path
 from mpi4py import MPI
 
 from heart.core import provenance
-from heart.core.cache import content_hash
 from heart.core.progress import Telemetry, silent
-from heart.core.validation import as_yaml_data
 from heart.numerics.checkpoint import CheckpointFolder
 from heart.numerics.interruption import Stop
 from heart.scenario.load import LoadedScenario
 from heart.scenario.mechanics import MechanicsScenario
+from heart.study.identity import CHECKPOINTS, newest_of, scenario_hash
 from heart.study.mechanics.assemble import result_of
 from heart.study.mechanics.in_stages import walk
 from heart.study.mechanics.in_time import march
-from heart.study.mechanics.keeper import CHECKPOINTS, Keeper, newest_of
+from heart.study.mechanics.keeper import Keeper
 from heart.study.mechanics.marching import Marching
 from heart.study.mechanics.prepare import prepare
 from heart.study.mechanics.result import MechanicsResult
@@ -74,12 +73,3 @@ def run_mechanics(
         seed=loaded.scenario.seed, ranks=MPI.COMM_WORLD.size, scenario_hash=store.scenario
     )
     return result_of(prepared, keeper.moments, keeper.recorder.traces(), seconds, record)
-
-
-def scenario_hash(loaded: LoadedScenario[MechanicsScenario]) -> str:
-    """Return the hash of everything that the numbers depend on: scenario, case and its files."""
-    data = as_yaml_data(loaded.scenario)
-    for name in ("output", "checkpoints", "title"):
-        data.pop(name)
-    files = [loaded.case_file] if loaded.case_file is not None else []
-    return content_hash(data, *files, *(loaded.files[name] for name in sorted(loaded.files)))
