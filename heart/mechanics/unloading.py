@@ -12,7 +12,7 @@ looks like a right one in every later result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,7 +31,6 @@ from heart.numerics.step_controller import Policy, Step, StepController, Worst
 Float = NDArray[np.float64]
 
 DISTANCE = Parameter(0.05, "mm", 1e-10, 1.0, "assumed", "largest distance of a node from the image")
-VOLUME = Parameter(0.01, "1", 1e-10, 0.1, "assumed", "largest error of a cavity's volume")
 ITERATIONS = Parameter(25.0, "1", 2.0, 200.0, "assumed", "at most so many loadings at one load")
 FACTOR = Parameter(1.0, "1", 0.05, 1.0, "Sellier2011", "ω before Aitken knows better")
 RATIO = Parameter(0.1, "1", 0.0, 0.9, "assumed", "least volume ratio J; below it is no reference")
@@ -51,14 +50,12 @@ class UnloadSettings:
     """
 
     distance: float = DISTANCE.value
-    volume: float = VOLUME.value
     iterations: int = int(ITERATIONS.value)
     factor: float = FACTOR.value
     aitken: bool = True
 
     def __post_init__(self) -> None:
         DISTANCE.check(self.distance, name="tolerance of the distance")
-        VOLUME.check(self.volume, name="tolerance of the volume")
         ITERATIONS.check(self.iterations, name="iterations of the unloading")
         FACTOR.check(self.factor, name="relaxation factor")
 
@@ -92,14 +89,11 @@ class FixedPoint:
         The forward problem with its full loads, its mesh now in the image configuration.
     configuration
         Moves that mesh.
-    volumes
-        Present volumes of the cavities (of the deformed state), for the second criterion.
     """
 
     problem: StaticProblem
     configuration: Configuration
     settings: UnloadSettings = field(default_factory=UnloadSettings)
-    volumes: Sequence[Callable[[], float]] = ()
     loadings: int = 0
     distances: list[float] = field(default_factory=list)
 
@@ -107,7 +101,6 @@ class FixedPoint:
         self._samples = reference_samples(self.problem.space)
         self._points = self.configuration.points()
         self._fraction = 0.0
-        self._targets = [volume() for volume in self.volumes]
 
     def apply(self, fraction: float) -> None:
         """Set the loads that the reference has to bear to get into the image."""
@@ -166,12 +159,7 @@ class FixedPoint:
 
     def _near(self) -> bool:
         loose = 1.0 if self._fraction == 1.0 else LOOSE.value
-        if self.distances[-1] > loose * self.settings.distance:
-            return False
-        return all(
-            abs(volume() / target - 1.0) <= loose * self.settings.volume
-            for volume, target in zip(self.volumes, self._targets, strict=True)
-        )
+        return self.distances[-1] <= loose * self.settings.distance
 
     def values(self) -> Float:
         """Return a copy of this rank's nodes and unknowns."""

@@ -15,6 +15,8 @@ from heart.study import expected
 from heart.study.mechanics.qoi import CAVITY, quantities, row_of
 from heart.study.mechanics.result import MechanicsResult
 
+# Least volume ratio of a cell (assumed) below which a page warns.
+TRUSTED = 0.7
 CHAMBERS = {"lv_endo": "left ventricle", "rv_endo": "right ventricle"}
 
 
@@ -88,11 +90,17 @@ def explanation(result: MechanicsResult) -> list[str]:
         str(result.scenario["elements"]["kind"]).upper().replace("_", "–", 1).replace("_", " ")
     )
     traces = result.traces
+    least = float(np.min(traces.least_ratio))
+    caution = (
+        f"With caution: muscle keeps its volume, but one cell here is squeezed to {100 * least:.0f} "
+        "% of its own. Take a finer mesh or elements p2_p1 before the numbers are used."
+    )
     return [
         f"{law} law on {len(result.mesh.cells):,} tetrahedra (mean edge "
         f"{result.steps['edge']:.2g} mm, {element}, {int(result.steps['unknowns']):,} unknowns); "
         f"{len(traces.at) - 1} steps with {int(traces.iterations.sum())} iterations of Newton's "
         "method.",
+        *([caution] if least < TRUSTED else []),
     ]
 
 

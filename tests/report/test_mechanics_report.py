@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from heart.anatomy.curved import second_order
 from heart.anatomy.idealised import slab
 from heart.report.mechanics_figures import Shown, scale, title
-from heart.report.mechanics_page import headline, page
+from heart.report.mechanics_page import explanation, headline, page
 from heart.report.mechanics_report import write_report
 from heart.study.mechanics.result import FollowedPoint, MechanicsResult, Moment, Traces
 
@@ -47,6 +48,14 @@ def result() -> MechanicsResult:
         steps={"unknowns": 100.0, "edge": 1.2}, assumptions=("None.",), timings={"run": 1.0},
         provenance={},
     )  # fmt: skip
+
+
+def test_squeezed_cells_are_told_beside_the_answer(result: MechanicsResult) -> None:
+    """An ejection fraction from cells that lost their volume must not look like a sound one."""
+    assert not any("caution" in text for text in explanation(result))
+    squeezed = replace(result.traces, least_ratio=np.array([1.0, 0.36]))
+    told = explanation(replace(result, traces=squeezed))
+    assert any("squeezed to 36 % of its own" in text for text in told)
 
 
 def test_words_follow_the_numbers(result: MechanicsResult) -> None:

@@ -108,7 +108,6 @@ def to_reference(
         if section.method == "inverse":
             unload_inverse(InverseProblem(problem, configuration), ladder)
         else:
-            # Lids keep the places of the rim in the image, so that the distance has to be enough.
             settings = UnloadSettings(distance=section.tolerance)
             fixed = FixedPoint(problem, configuration, settings)
             unload(fixed, ladder)
