@@ -93,7 +93,8 @@ def explanation(result: MechanicsResult) -> list[str]:
     least = float(np.min(traces.least_ratio))
     caution = (
         "With caution: muscle keeps its volume, but one cell here is squeezed to "
-        f"{100 * least:.0f} % of its own. Take a finer mesh or elements p2_p1 before the numbers are used."
+        f"{100 * least:.0f} % of its own. Take a finer mesh or elements p2_p1 before the numbers "
+        "are used."
     )
     return [
         f"{law} law on {len(result.mesh.cells):,} tetrahedra (mean edge "

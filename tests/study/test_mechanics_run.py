@@ -178,3 +178,28 @@ def test_state_of_another_scenario_is_refused(
     other = loaded(tmp_path, text.replace("size: [4 mm", "size: [5 mm"))
     with pytest.raises(CheckpointError, match="another scenario"):
         run_mechanics(other, folder, resume=True)
+
+
+FILLED = """\
+heart_twin: 1
+kind: mechanics
+name: filled
+body: {kind: land_ellipsoid, edge_length: 6 mm}
+material: [{law: neo_hookean, parameters: {shear_modulus: 4 kPa}}]
+elements: {kind: p1_p1_stabilised, quadrature_degree: 2}
+boundary: [{kind: fixed, boundary: base}]
+loads:
+  stages:
+  - {label: filled, volume: {lv_endo: 2.8 mL}}
+  - {label: let_go, pressure: {lv_endo: 0 kPa}}
+"""
+
+
+def test_a_stage_can_prescribe_a_volume(tmp_path: Path) -> None:
+    """The pressure is what comes out; without pressure the ventricle returns to its rest."""
+    result = run_mechanics(loaded(tmp_path, FILLED), tmp_path)
+    numbers = quantities(result)
+    assert numbers["filled.lv.volume"]["value"] == pytest.approx(2800.0, rel=1e-6)
+    assert numbers["filled.lv.pressure"]["value"] > 0.1
+    rest = numbers["reference.lv.volume"]["value"]
+    assert numbers["let_go.lv.volume"]["value"] == pytest.approx(rest, rel=1e-6)

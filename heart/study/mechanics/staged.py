@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heart.mechanics.cavities import CavityProblem
+from heart.mechanics.relations import WEIGHT
 from heart.mechanics.static import StaticProblem
 from heart.numerics.newton import NonlinearOutcome
 from heart.numerics.profiles import Profile
@@ -49,7 +50,7 @@ class StagedRelation:
 
     def __init__(self, rest: Float) -> None:
         self._rest = np.asarray(rest, float)
-        self.start, self.scale = np.zeros(len(rest)), 1.0 / self._rest
+        self.start, self.scale = np.zeros(len(rest)), WEIGHT.value / self._rest
         self._by_volume = np.zeros(len(rest), np.bool_)
         self._begin, self._end = np.zeros(len(rest)), np.zeros(len(rest))
         self._wanted = np.zeros(len(rest))
