@@ -41,7 +41,7 @@ class Size:
 
 
 QUICK = Size((2.5, 1), (4.0, 1, None), ("body.edge_length=4 mm",), (2.5, 1))
-FULL = Size((1.05, 2), (1.4, 2, None), ("body.edge_length=2.7 mm",), (1.05, 2))
+FULL = Size((1.05, 2), (1.4, 2, None), ("body.edge_length=2.4 mm",), (1.05, 2))
 # About 25 steps in two stages; 1.5 kPa at the end of filling.
 STEPS = (
     "steps.first=0.08",

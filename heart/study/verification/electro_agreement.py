@@ -27,6 +27,7 @@ from heart.electro.ionic.registry import cell_model
 from heart.electro.reaction_eikonal.excitation import Excitation
 from heart.electro.reaction_eikonal.front import Front, FrontState, Recovery
 from heart.electro.reaction_eikonal.problem import ReactionEikonal, Waves
+from heart.electro.reaction_eikonal.scheme import ReactionEikonalScheme
 from heart.electro.reaction_eikonal.strand import measured
 from heart.electro.tissue import scheme as schemes
 from heart.electro.tissue.conductivity import REGISTRY, tensors
@@ -196,7 +197,9 @@ def _axes(setting: Setting) -> Float:
     return np.stack([fibre, sheet, np.cross(fibre, sheet)], axis=1)
 
 
-def reaction_eikonal(setting: Setting) -> ReactionEikonal:
+def reaction_eikonal(
+    setting: Setting, scheme: ReactionEikonalScheme | None = None
+) -> ReactionEikonal:
     """Return the reaction-eikonal problem with untuned conductivities."""
     mesh = setting.model.heart.mesh
     conductivity = tensors(_axes(setting), REGISTRY[CONDUCTIVITIES].conductivities)
@@ -204,6 +207,7 @@ def reaction_eikonal(setting: Setting) -> ReactionEikonal:
         TissueSpace(mesh.points, mesh.cells),
         tissue(setting, conductivity),
         Waves(setting.model.mesh, setting.lengths, (measured(cell_model(CELL)),)),
+        scheme,
         stimuli=(Excitation(setting.nodes, setting.times),),
     )
 
