@@ -10,9 +10,8 @@ cannot tell them apart.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -20,14 +19,18 @@ from dolfinx import fem
 from numpy.typing import NDArray
 
 from heart.core.errors import NonlinearSolveError, ParameterError
-from heart.core.parameters import Parameter
 from heart.mechanics.configuration import Configuration
 from heart.mechanics.filling import FAILURES, Filling, FillingCurve
+from heart.mechanics.fit_factors import (
+    ERROR,
+    ITERATIONS,
+    PRESSURES,
+    RANGE,
+    Factor,
+    factors_of,
+    multiplied,
+)
 from heart.mechanics.klotz import MMHG, KlotzCurve, klotz_curve
-from heart.mechanics.materials.fung import Fung
-from heart.mechanics.materials.guccione import Guccione
-from heart.mechanics.materials.holzapfel_ogden import HolzapfelOgden
-from heart.mechanics.materials.usyk import Usyk
 from heart.mechanics.static import StaticProblem
 from heart.numerics.profiles import Profile
 
@@ -35,33 +38,25 @@ Float = NDArray[np.float64]
 
 LOG = logging.getLogger(__name__)
 
-_WHY = "assumed"
-ERROR = Parameter(0.05, "1", 1e-4, 0.5, _WHY, "largest error of a volume on the curve")
-ITERATIONS = Parameter(12.0, "1", 1.0, 100.0, _WHY, "at most so many steps of the fit")
-RANGE = Parameter(30.0, "1", 1.1, 1e3, _WHY, "largest factor on the law's start, and its inverse")
-PRESSURES = tuple(value * MMHG for value in (2.0, 5.0, 10.0, 15.0, 20.0, 30.0))
-"""kPa; where volumes are compared."""
-
 PROBE, SETTLED, FLAT = 0.03, 5e-3, 1e-2
 DAMPING, LEAST_DAMPING, LARGEST_DAMPING = 1e-3, 1e-6, 1e4
 LARGEST_MOVE = 0.7
 STIFFER, TRIES = 2.0, 5
 
 
-class Factor(Enum):
-    """What is fitted: a factor on a group of the law's parameters."""
+@dataclass(frozen=True)
+class FitStep:
+    """Where a fit is: its step (0 is the start), curves so far, factors, largest error."""
 
-    STIFFNESS = "stiffness"
-    EXPONENT = "exponent"
+    number: int
+    curves: int
+    factors: Mapping[Factor, float]
+    error: float
 
-
-EXPONENTS: Mapping[type, tuple[str, ...]] = {
-    Guccione: ("fibre", "transverse", "shear"),
-    Usyk: ("fibre", "sheet", "normal", "fibre_sheet", "fibre_normal", "sheet_normal"),
-    HolzapfelOgden: ("b", "b_f", "b_s", "b_fs"),
-    Fung: ("volume", "isotropic", "fibre", "shear"),
-}
-"""Parameters that the exponents' factor multiplies; laws without have no such factor."""
+    def line(self) -> str:
+        """Return it in words."""
+        factors = ", ".join(f"{key.value} x {value:.3g}" for key, value in self.factors.items())
+        return f"{factors}: largest error {100.0 * self.error:.2g} % of volume"
 
 
 @dataclass(frozen=True)
@@ -82,6 +77,8 @@ class PassiveFit:
         The curve.
     iterations, curves
         Steps of the fit, and filling curves computed in all.
+    curve
+        What computes them.
     """
 
     factors: Mapping[Factor, float]
@@ -93,6 +90,7 @@ class PassiveFit:
     klotz: KlotzCurve
     iterations: int
     curves: int
+    curve: FillingCurve
 
     @property
     def errors(self) -> Float:
@@ -113,14 +111,11 @@ class PassiveFit:
 class _Scaled:
     """Constants and fields of a law that factors multiply in place."""
 
-    def __init__(self, law: Any) -> None:
-        stiff = [name for name, one in law.PARAMETERS.items() if one.unit == "kPa"]
-        names = {Factor.STIFFNESS: stiff, Factor.EXPONENT: EXPONENTS.get(type(law), ())}
+    def __init__(self, law: Any, factors: Sequence[Factor]) -> None:
         self.law = law
         self.groups = {
-            factor: [(name, getattr(law, name)) for name in group]
-            for factor, group in names.items()
-            if group
+            factor: [(name, getattr(law, name)) for name in multiplied(type(law), factor)]
+            for factor in factors
         }
         self._start = {
             name: np.array(_values(value))
@@ -164,8 +159,10 @@ def fit_passive(
     ladder: Sequence[Profile],
     *,
     pressures: Sequence[float] = PRESSURES,
+    factors: Sequence[Factor] | None = None,
     error: float = ERROR.value,
     iterations: int = int(ITERATIONS.value),
+    told: Callable[[FitStep], None] | None = None,
 ) -> PassiveFit:
     """Fit the law of a problem to the Klotz curve, and find the reference. Collective.
 
@@ -185,8 +182,12 @@ def fit_passive(
         In the left ventricle of the image, kPa.
     pressures
         Where volumes are compared, kPa, ascending.
+    factors
+        Which ones are fitted; all that the law has when None.
     error
         Largest relative error of a volume that is accepted.
+    told
+        Called after the first curve and after each step.
 
     Raises
     ------
@@ -196,12 +197,22 @@ def fit_passive(
         Pressure, tolerance or parameters of the law are not plausible.
     """
     ERROR.check(error, name="tolerance of the fit")
+    ITERATIONS.check(iterations, name="steps of the fit")
+    law = type(problem.model.material)
+    known = factors_of(law)
+    chosen = known if factors is None else tuple(factors)
+    if not chosen or not set(chosen) <= set(known):
+        raise ParameterError(
+            f"factors {', '.join(one.value for one in chosen) or 'none'} for {law.__name__}",
+            expected=f"some of {', '.join(one.value for one in known)}",
+        )
     wanted = np.asarray(pressures, np.float64)
     if not (np.diff(wanted) > 0.0).all() or wanted[0] <= 0.0:
         raise ParameterError("pressures of the fit", expected="positive and ascending, in kPa")
     curve = FillingCurve(problem, configuration, cavity, tuple(wanted / pressure), ladder)
     klotz = klotz_curve(pressure, curve.image_volume)
-    search = _Search(curve, _Scaled(problem.model.material), klotz.volume(wanted))
+    scaled = _Scaled(problem.model.material, chosen)
+    search = _Search(curve, scaled, klotz.volume(wanted), told)
     at, filling = search.run(iterations)
     fit = PassiveFit(
         factors={key: float(np.exp(x)) for key, x in zip(search.law.keys, at, strict=True)},
@@ -213,6 +224,7 @@ def fit_passive(
         klotz=klotz,
         iterations=search.steps,
         curves=search.curves,
+        curve=curve,
     )
     LOG.info("passive fit: %s", fit.line())
     if np.abs(fit.errors).max() > error:
@@ -227,14 +239,21 @@ def fit_passive(
 class _Search:
     """Damped Gauss–Newton on the logarithms of the factors."""
 
-    def __init__(self, curve: FillingCurve, law: _Scaled, targets: Float) -> None:
-        self.curve, self.law, self.targets = curve, law, targets
+    def __init__(
+        self,
+        curve: FillingCurve,
+        law: _Scaled,
+        targets: Float,
+        told: Callable[[FitStep], None] | None,
+    ) -> None:
+        self.curve, self.law, self.targets, self.told = curve, law, targets, told
         self.steps = self.curves = 0
         self._range = float(np.log(RANGE.value))
 
     def run(self, iterations: int) -> tuple[Float, Filling]:
         """Return the best logarithms and their curve, with the problem in that state."""
         x, filling = self._start()
+        self._tell(x, self._residual(filling))
         damping, slopes = DAMPING, None
         for self.steps in range(1, iterations + 1):
             before = self._residual(filling)
@@ -252,16 +271,18 @@ class _Search:
             x, gain = there, 1.0 - float(np.sum((before + change) ** 2) / (before @ before))
             # Broyden's update: new slopes cost a curve for each factor.
             slopes = slopes + np.outer(change - slopes @ move, move) / (move @ move)
-            LOG.info(
-                "passive fit, step %d: factors %s, errors %s",
-                self.steps,
-                np.exp(x),
-                before + change,
-            )
+            self._tell(x, before + change)
             if np.abs(move).max() < SETTLED or gain < FLAT:
                 break
         self.law.set(x)
         return x, self.curve.fill()
+
+    def _tell(self, x: Float, residual: Float) -> None:
+        factors = {key: float(np.exp(one)) for key, one in zip(self.law.keys, x, strict=True)}
+        step = FitStep(self.steps, self.curves, factors, float(np.abs(residual).max()))
+        LOG.info("passive fit, step %d: %s; errors %s", step.number, step.line(), residual)
+        if self.told is not None:
+            self.told(step)
 
     def _better(
         self, x: Float, before: Float, slopes: Float, damping: float

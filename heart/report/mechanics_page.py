@@ -10,6 +10,7 @@ import numpy as np
 from heart.core.errors import MissingDataError
 from heart.report import theme
 from heart.report.mechanics_figures import title
+from heart.report.mechanics_klotz import fit_context
 from heart.report.page_file import provenance
 from heart.study import expected
 from heart.study.mechanics.qoi import CAVITY, quantities, row_of
@@ -37,6 +38,7 @@ def page(
         "stages": _stages(result),
         "moments_title": "Moments" if result.in_time else "Stages",
         "strain_caption": _strain_caption(result),
+        "fit": fit_context(result.fitted),
         "expected": _expected(result.name, numbers),
         "numbers": [
             (name, _number(one["value"]), "" if one["unit"] == "1" else one["unit"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from heart.core.errors import StorageError
 from heart.report import interactive
 from heart.report import mechanics_figures as figures
+from heart.report.mechanics_klotz import draw_klotz
 from heart.report.mechanics_page import page
 from heart.report.offscreen import plotter as new_plotter
 from heart.report.page_file import embedded, write_page
@@ -55,6 +56,7 @@ def _draw(result: MechanicsResult, folder: Path) -> dict[str, Path]:
         "deformation": figures.draw_deformation(folder / "deformation.png", result),
         "loads": figures.draw_loads(folder / "loads.png", result),
         "strain": figures.draw_strain(folder / "strain.png", result),
+        "klotz": draw_klotz(folder / "klotz.png", result),
     }
     return {name: path for name, path in made.items() if path is not None}
 

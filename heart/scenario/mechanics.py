@@ -14,7 +14,6 @@ from heart.core.yaml import KeyPath
 from heart.scenario.electro_body import CaseBody
 from heart.scenario.electro_places import Coordinates, Segments, Wall
 from heart.scenario.mechanics_body import BeamBody, MechanicsBody, boundaries_of
-from heart.scenario.mechanics_curves import Pressure
 from heart.scenario.mechanics_dynamics import (
     Active,
     Dynamics,
@@ -22,7 +21,8 @@ from heart.scenario.mechanics_dynamics import (
     StaticSection,
     TimeSection,
 )
-from heart.scenario.mechanics_loads import LoadSection, Support, check_pressure
+from heart.scenario.mechanics_fit import UnloadSection
+from heart.scenario.mechanics_loads import LoadSection, Support
 from heart.scenario.mechanics_material import (
     CompressibilitySection,
     ElementSection,
@@ -51,25 +51,6 @@ class SolverSection(Section):
     """Profiles of solvers/mechanics, from the usual to the most robust."""
 
     profiles: tuple[Identifier, ...] = Field(default=("direct", "direct_l2"), min_length=1)
-
-
-class UnloadSection(Section):
-    """The body is an image under pressure: its reference is computed before it is loaded.
-
-    Without a measured pressure 8 mmHg are assumed at the end of filling.
-    """
-
-    pressure: dict[Literal["lv_endo", "rv_endo"], Pressure] = Field(min_length=1)
-    method: Literal["fixed_point", "inverse"] = "inverse"
-    tolerance: Annotated[
-        float, Quantity("mm", 1e-6, 1.0, note="largest distance of a node from the image")
-    ] = 0.05
-
-    @model_validator(mode="after")
-    def _plausible(self) -> UnloadSection:
-        for name, value in self.pressure.items():
-            check_pressure(name, value)
-        return self
 
 
 class MechanicsScenario(Section):
@@ -146,6 +127,8 @@ class MechanicsScenario(Section):
                 raise fault("value", f"a place has the law {section.law!r}", expected=first.law)
             read(first.law, section.parameters)
             check_names(first.law, section.scale)
+        if self.unload is not None and self.unload.fit is not None:
+            self.unload.fit.check_law(first.law)
 
     def _check_elements(self) -> None:
         mixed = self.elements.kind in MIXED

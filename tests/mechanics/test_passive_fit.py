@@ -13,12 +13,13 @@ from heart.anatomy.idealised import lv_ellipsoid
 from heart.core.errors import NonlinearSolveError, ParameterError
 from heart.mechanics.compressibility import Penalty
 from heart.mechanics.configuration import Configuration, cell_axes
+from heart.mechanics.fit_factors import EXPONENTS, Factor
 from heart.mechanics.heart_filling import fit_heart
 from heart.mechanics.loads import Fixed, FollowerPressure
 from heart.mechanics.materials.guccione import Guccione
 from heart.mechanics.materials.registry import REGISTRY
 from heart.mechanics.model import MechanicsModel
-from heart.mechanics.passive_fit import EXPONENTS, Factor, PassiveFit, fit_passive
+from heart.mechanics.passive_fit import FitStep, PassiveFit, fit_passive
 from heart.mechanics.space import Element, MechanicsSpace, tetrahedral
 from heart.mechanics.static import StaticProblem
 from heart.mechanics.unloading import reload
@@ -48,7 +49,10 @@ def ventricle() -> tuple[StaticProblem, Configuration]:
 @pytest.fixture(scope="module")
 def fitted() -> tuple[StaticProblem, Configuration, PassiveFit]:
     problem, configuration = ventricle()
-    fit = fit_passive(problem, configuration, Boundary.LV_ENDO, PRESSURE, LADDER)
+    told: list[FitStep] = []
+    fit = fit_passive(problem, configuration, Boundary.LV_ENDO, PRESSURE, LADDER, told=told.append)
+    assert [one.number for one in told] == list(range(len(told)))
+    assert told[-1].error < told[0].error
     return problem, configuration, fit
 
 

@@ -68,6 +68,7 @@ def result_of(
         provenance=record,
         image=_image(prepared, scenario),
         segments=prepared.directed.segments,
+        fitted=None if prepared.reference is None else prepared.reference.fitted,
     )
 
 
@@ -97,9 +98,16 @@ def assumptions(prepared: Prepared, scenario: MechanicsScenario) -> tuple[str, .
     if prepared.reference is None:
         lines.append("The mesh is taken as free of stress.")
     else:
+        fitted = prepared.reference.fitted
+        law = "as given" if fitted is None else "fitted with it"
         lines.append(
             "The reference is that which the pressures of the image bring into the image, with "
-            "the law as given."
+            f"the law {law}."
         )
+        if fitted is not None:
+            lines.append(
+                "No filling curve was measured: the one that human ventricles share (Klotz 2006) "
+                "is taken, and ratios between fibre, sheet and normal stay those of the start."
+            )
     lines.append("Research use only.")
     return tuple(lines)

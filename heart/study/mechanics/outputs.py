@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from heart.core.errors import StorageError
 from heart.numerics import series
+from heart.study.mechanics.fitted import write_curve
 from heart.study.mechanics.numbering import vertex_means
 from heart.study.mechanics.prepare import FRAMES
 from heart.study.mechanics.qoi import AXES, CAVITY, quantities
@@ -42,6 +43,8 @@ def write_outputs(result: MechanicsResult, run_dir: Path) -> list[Path]:
         text = json.dumps(quantities(result), indent=1, allow_nan=False, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
         written = [path, write_traces(result, run_dir / "traces" / "loads.csv")]
+        if result.fitted is not None:
+            written.append(write_curve(result.fitted, run_dir / "traces" / "klotz.csv"))
         if result.scenario.get("output", {}).get("fields", True):
             written.append(_write_series(result, run_dir))
         shutil.rmtree(run_dir / FRAMES, ignore_errors=True)

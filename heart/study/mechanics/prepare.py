@@ -24,10 +24,12 @@ from heart.numerics import profiles
 from heart.numerics.profiles import Profile
 from heart.observe.probes import Probes
 from heart.scenario.load import LoadedScenario
-from heart.scenario.mechanics import MechanicsScenario, UnloadSection
+from heart.scenario.mechanics import MechanicsScenario
 from heart.scenario.mechanics_dynamics import TimeSection
+from heart.scenario.mechanics_fit import UnloadSection
 from heart.study.mechanics.deformation import gradients
 from heart.study.mechanics.directions import Directed, directed
+from heart.study.mechanics.fit import fitted_reference
 from heart.study.mechanics.marching import Marching
 from heart.study.mechanics.model import (
     element_of,
@@ -161,10 +163,10 @@ def prepare(loaded: LoadedScenario[MechanicsScenario], folder: Path, watch: Tele
     space = specimen.space(element_of(scenario), scenario.elements.quadrature_degree)
     mesh = specimen.mesh
     numbering = Numbering(space, mesh.cells, len(mesh.points))
-    reference = None
+    reference, asked = None, scenario
     if scenario.unload is not None:
         reference = _unloaded(scenario, scenario.unload, specimen, space, numbering, ladder, watch)
-        specimen = reference.specimen
+        specimen, scenario = reference.specimen, reference.scenario
     with watch.step("Forms of the law and loads"):
         engine: StagedProblem | Marching
         if isinstance(scenario.dynamics, TimeSection):
@@ -188,7 +190,7 @@ def prepare(loaded: LoadedScenario[MechanicsScenario], folder: Path, watch: Tele
         ladder=ladder,
         directed=directed(specimen),
         reference=reference,
-        scenario=scenario,
+        scenario=asked,
         folder=folder,
     )
 
@@ -244,8 +246,8 @@ def _unloaded(
     specimen.axes(space)
     axes = cell_axes(space, fibres.fibre, fibres.sheet, fibres.normal)
     carried = replace(specimen, exact_axes=lambda _space: axes)
-    reference = to_reference(
-        section, carried, space, axes, model_of(scenario, carried, space, None),
-        supports_of(scenario, carried, space), numbering, ladder, watch,
-    )  # fmt: skip
-    return reference
+    if section.fit is None:
+        return to_reference(scenario, section, carried, space, axes, numbering, ladder, watch)
+    return fitted_reference(
+        scenario, section, section.fit, carried, space, axes, numbering, ladder, watch
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from heart.numerics import tetrahedra
+from heart.study.mechanics.fitted import fit_quantities
 from heart.study.mechanics.result import MechanicsResult, Moment
 
 AXES = "xyz"
@@ -34,6 +35,8 @@ def quantities(result: MechanicsResult) -> dict[str, Any]:
         for boundary, volume in result.image.volumes.items():
             named[f"image.{CAVITY[boundary]}.volume"] = _entry(volume, "mm3")
         named["image.distance"] = _entry(result.image.distance, "mm")
+    if result.fitted is not None:
+        named |= {k: _entry(*one) for k, one in fit_quantities(result.fitted).items()}
     for moment in result.moments:
         named |= {f"{moment.label}.{name}": one for name, one in _of_moment(result, moment).items()}
     named["steps"] = _entry(len(traces.at) - 1, "1")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from heart.anatomy.heart import Heart
 from heart.anatomy.heart_mesh import HeartMesh
+from heart.study.mechanics.fitted import FittedLaw
 
 Float = NDArray[np.floating]
 Int = NDArray[np.integer]
@@ -140,6 +141,8 @@ class MechanicsResult:
         (N, 3) nodes of the image, and what unloading found; None where there was none.
     segments
         (m,) AHA segment of each cell of a heart; None elsewhere.
+    fitted
+        The passive law that was fitted while unloading; None where it is as given.
     """
 
     name: str
@@ -160,6 +163,7 @@ class MechanicsResult:
     provenance: Mapping[str, Any]
     image: Image | None = None
     segments: Int | None = None
+    fitted: FittedLaw | None = None
 
     @property
     def in_time(self) -> bool:

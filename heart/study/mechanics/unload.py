@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ from heart.mechanics.cavity_volume import VolumeFunctional
 from heart.mechanics.configuration import Configuration
 from heart.mechanics.inverse import InverseProblem
 from heart.mechanics.loads import FollowerPressure, Load
-from heart.mechanics.model import MechanicsModel
 from heart.mechanics.space import MechanicsSpace
 from heart.mechanics.static import StaticProblem
 from heart.mechanics.unloading import (
@@ -29,7 +29,10 @@ from heart.mechanics.unloading import (
     unload_inverse,
 )
 from heart.numerics.profiles import Profile
-from heart.scenario.mechanics import UnloadSection
+from heart.scenario.mechanics import MechanicsScenario
+from heart.scenario.mechanics_fit import UnloadSection
+from heart.study.mechanics.fitted import FittedLaw
+from heart.study.mechanics.model import model_of, supports_of
 from heart.study.mechanics.numbering import Numbering
 from heart.study.mechanics.specimen import Specimen, fibres_on
 
@@ -50,21 +53,44 @@ class Reference:
         Of the image by name of the endocardium, mm³.
     distance
         Largest distance in mm of a node from the image when the reference is loaded again.
+    scenario
+        With the law that belongs to the reference: as given, or fitted.
+    fitted
+        What a fit of the law found; None without.
     """
 
     specimen: Specimen
     image: Float
     volumes: Mapping[str, float]
     distance: float
+    scenario: MechanicsScenario
+    fitted: FittedLaw | None = None
+
+
+def pressed(section: UnloadSection, specimen: Specimen) -> list[Load]:
+    """Return the pressures that the image bears."""
+    return [
+        FollowerPressure(tag, value)
+        for name, value in section.pressure.items()
+        for tag in specimen.tags(name)
+    ]
+
+
+def volumes_in(specimen: Specimen, space: MechanicsSpace, state: Any) -> dict[str, float]:
+    """Return the volumes of the cavities in a state, by name, in mm³. Collective."""
+    return {
+        name: VolumeFunctional(space, state, tag).volume()
+        for name in specimen.chambers
+        for tag in specimen.tags(name)
+    }
 
 
 def to_reference(
+    scenario: MechanicsScenario,
     section: UnloadSection,
     specimen: Specimen,
     space: MechanicsSpace,
     axes: Axes,
-    model: MechanicsModel,
-    supports: Sequence[Load],
     numbering: Numbering,
     ladder: Sequence[Profile],
     watch: Telemetry,
@@ -73,12 +99,10 @@ def to_reference(
 
     Parameters
     ----------
-    section
-        Pressures of the image and method.
+    scenario, section
+        What is asked.
     specimen, space, axes
         The image; axes are functions per cell or point (`heart.mechanics.configuration.cell_axes`).
-    model, supports
-        As for the problems that follow.
     numbering
         Of the space.
     ladder
@@ -91,18 +115,10 @@ def to_reference(
     NonlinearSolveError
         Not converged; says how far it came and where.
     """
-    pressures: list[Load] = [
-        FollowerPressure(tag, value)
-        for name, value in section.pressure.items()
-        for tag in specimen.tags(name)
-    ]
-    problem = StaticProblem(model, space, axes, [*supports, *pressures])
-    functionals = {
-        name: VolumeFunctional(space, problem.state, tag)
-        for name in specimen.chambers
-        for tag in specimen.tags(name)
-    }
-    image = {name: one.volume() for name, one in functionals.items()}
+    model = model_of(scenario, specimen, space, None)
+    loads = [*supports_of(scenario, specimen, space), *pressed(section, specimen)]
+    problem = StaticProblem(model, space, axes, loads)
+    image = volumes_in(specimen, space, problem.state)
     configuration = Configuration(space, axes)
     with watch.step("Unloading the image"):
         if section.method == "inverse":
@@ -119,4 +135,5 @@ def to_reference(
         image=np.array(specimen.nodes),
         volumes=image,
         distance=distance,
+        scenario=scenario,
     )

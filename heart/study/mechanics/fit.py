@@ -1,0 +1,233 @@
+"""The passive law fitted to a filling curve while the reference of an image is found.
+
+Afterwards the law of the run is the fitted one. Stabilised elements take the scale of their
+stabilisation from the law's numbers, which a fit changes: their curve is computed again with the
+fitted law, and the fit is gone on with where it is off.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heart.core.errors import NonlinearSolveError
+from heart.core.progress import Step, Telemetry
+from heart.mechanics.axes import Axes
+from heart.mechanics.configuration import Configuration
+from heart.mechanics.filling import Filling, FillingCurve
+from heart.mechanics.fit_factors import Factor, factors_of, multiplied
+from heart.mechanics.materials.registry import REGISTRY
+from heart.mechanics.passive_fit import FitStep, PassiveFit, fit_passive
+from heart.mechanics.space import Element, MechanicsSpace
+from heart.mechanics.static import StaticProblem
+from heart.mechanics.unloading import reload
+from heart.numerics.profiles import Profile
+from heart.scenario.mechanics import MechanicsScenario
+from heart.scenario.mechanics_fit import LEFT, FitSection, UnloadSection
+from heart.scenario.mechanics_material import MaterialSection, read
+from heart.study.mechanics.fitted import FittedLaw, FittedParameter
+from heart.study.mechanics.model import model_of, supports_of
+from heart.study.mechanics.numbering import Numbering
+from heart.study.mechanics.specimen import Specimen, fibres_on
+from heart.study.mechanics.unload import Reference, pressed, volumes_in
+
+Float = NDArray[np.float64]
+
+PASSES = 3
+CURVES, LONG = 12.0, 60.0
+
+
+def fitted_scenario(
+    scenario: MechanicsScenario, factors: Mapping[Factor, float]
+) -> MechanicsScenario:
+    """Return the scenario with a law whose parameters are multiplied, everywhere."""
+    sections = scenario.material
+    name = str(sections[0].law)
+    table = {
+        key: one for factor, one in factors.items() for key in multiplied(REGISTRY[name], factor)
+    }
+    return scenario.model_copy(
+        update={"material": tuple(_multiplied(one, name, table) for one in sections)}
+    )
+
+
+def _multiplied(section: MaterialSection, law: str, table: Mapping[str, float]) -> MaterialSection:
+    known = REGISTRY[law].PARAMETERS
+    given = {key: known[key].value for key in table} if section.where is None else {}
+    given |= {key: one for key, one in read(law, section.parameters).items() if key in table}
+    changed = {
+        key: table[key] * value
+        if known[key].unit == "1"
+        else f"{table[key] * value!r} {known[key].unit}"
+        for key, value in given.items()
+    }
+    return section.model_copy(update={"parameters": {**section.parameters, **changed}})
+
+
+@dataclass
+class _Progress:
+    """Tells a user how far the fit is."""
+
+    watch: Telemetry
+    bar: Step
+    began: float = field(default_factory=clock.perf_counter)
+
+    def told(self, step: FitStep) -> None:
+        """Say where the fit is; after the first curve also how long it may take."""
+        if step.number == 0:
+            seconds = CURVES * (clock.perf_counter() - self.began)
+            if seconds > LONG:
+                self.watch.say(f"  at most about {max(1.0, seconds / 60.0):.0f} min")
+        else:
+            self.bar.advance()
+        self.watch.say(f"  step {step.number}: {step.line()}")
+        self.watch.event(
+            "fit", step=step.number, curves=step.curves, error=step.error,
+            **{key.value: value for key, value in step.factors.items()},
+        )  # fmt: skip
+
+
+@dataclass
+class _Pass:
+    """One law, on which a fit starts or which is looked at alone."""
+
+    scenario: MechanicsScenario
+    section: UnloadSection
+    fit: FitSection
+    specimen: Specimen
+    space: MechanicsSpace
+    axes: Axes
+    configuration: Configuration
+    ladder: Sequence[Profile]
+
+    def __post_init__(self) -> None:
+        self.configuration.to_image()
+        specimen, space = self.specimen, self.space
+        model = model_of(self.scenario, specimen, space, None)
+        loads = [*supports_of(self.scenario, specimen, space), *pressed(self.section, specimen)]
+        self.problem = StaticProblem(model, space, self.axes, loads)
+        self.image = volumes_in(specimen, space, self.problem.state)
+        self.cavity = specimen.tags(LEFT)[0]
+
+    def run(self, bar: _Progress) -> PassiveFit:
+        """Fit, with the problem left in the reference."""
+        fit = self.fit
+        return fit_passive(
+            self.problem, self.configuration, self.cavity, self.section.pressure[LEFT],
+            self.ladder, pressures=fit.pressures, factors=fit.chosen, error=fit.error,
+            iterations=fit.iterations, told=bar.told,
+        )  # fmt: skip
+
+    def look(self, before: PassiveFit) -> Filling:
+        """Return the curve of this law, from where another was."""
+        curve = FillingCurve(
+            self.problem, self.configuration, self.cavity, before.curve.fractions, self.ladder
+        )
+        curve.follow(before.curve)
+        return curve.fill()
+
+
+def fitted_reference(
+    scenario: MechanicsScenario,
+    section: UnloadSection,
+    fit: FitSection,
+    specimen: Specimen,
+    space: MechanicsSpace,
+    axes: Axes,
+    numbering: Numbering,
+    ladder: Sequence[Profile],
+    watch: Telemetry,
+) -> Reference:
+    """Fit the law and move the mesh of `space` to the reference that belongs to it. Collective.
+
+    Parameters
+    ----------
+    scenario, section, fit
+        What is asked.
+    specimen, space, axes
+        The image; axes are functions per cell or point (`heart.mechanics.configuration.cell_axes`).
+    numbering
+        Of the space.
+    ladder
+        Profiles.
+    watch
+        Told about the steps.
+
+    Raises
+    ------
+    NonlinearSolveError
+        No parameters give the curve, or there is no reference.
+    """
+    configuration = Configuration(space, axes)
+    law = REGISTRY[str(scenario.material[0].law)]
+    factors = dict.fromkeys(fit.chosen or factors_of(law), 1.0)
+    found: PassiveFit | None = None
+    steps = curves = 0
+    with watch.step("Fitting the law to Klotz's curve", float(fit.iterations)) as bar:
+        progress = _Progress(watch, bar)
+        for _ in range(PASSES):
+            here = _Pass(
+                fitted_scenario(scenario, factors), section, fit, specimen, space, axes,
+                configuration, ladder,
+            )  # fmt: skip
+            if found is not None:
+                filling = here.look(found)
+                curves += 1
+                error = float(np.abs(filling.volumes / found.targets - 1.0).max())
+                if error <= fit.error:
+                    break
+                watch.say(f"  with its own stabilisation: largest error {100.0 * error:.2g} %")
+            found = here.run(progress)
+            filling = found.filling
+            steps, curves = steps + found.iterations, curves + found.curves
+            factors = {key: one * found.factors[key] for key, one in factors.items()}
+            if space.element is not Element.P1_P1_STABILISED:
+                break
+        else:
+            raise NonlinearSolveError(
+                "the fit does not settle: its law and the stabilisation of the elements follow "
+                "each other",
+                fix="use elements p2_p1, or start nearer to the fitted parameters",
+            )
+    with watch.step("Loading the reference again"):
+        distance = reload(here.problem, configuration, ladder)
+    return Reference(
+        specimen=specimen.moved(numbering.geometry(), fibres_on(axes, numbering)),
+        image=np.array(specimen.nodes),
+        volumes=here.image,
+        distance=distance,
+        scenario=fitted_scenario(scenario, factors),
+        fitted=FittedLaw(
+            law=str(scenario.material[0].law),
+            factors={key.value: value for key, value in factors.items()},
+            parameters=_parameters(scenario, factors),
+            pressures=found.pressures,
+            volumes=filling.volumes,
+            targets=found.targets,
+            rest=filling.rest,
+            klotz=found.klotz,
+            steps=steps,
+            curves=curves,
+        ),
+    )
+
+
+def _parameters(
+    scenario: MechanicsScenario, factors: Mapping[Factor, float]
+) -> tuple[FittedParameter, ...]:
+    first = scenario.material[0]
+    law = REGISTRY[str(first.law)]
+    given = read(str(first.law), first.parameters)
+    found = []
+    for factor, value in factors.items():
+        for name in multiplied(law, factor):
+            known = law.PARAMETERS[name]
+            start = given.get(name, known.value) * first.scale.get(name, 1.0)
+            found.append(
+                FittedParameter(name, known.unit, start, value * start, known.low, known.high)
+            )
+    return tuple(found)
