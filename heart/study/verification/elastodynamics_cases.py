@@ -28,6 +28,7 @@ from heart.anatomy.benchmark_ventricles import (
     biventricle,
     curved_monoventricle,
     fibre_axes,
+    irregular_monoventricle,
     monoventricle,
 )
 from heart.anatomy.fibres import FibreAngles, fibres
@@ -120,6 +121,10 @@ class Discretisation:
         Wanted edge in mm and cells through the wall (None: as the edge has it).
     curved
         Boundary edges on the ellipsoids; else straight, as in the benchmark's mesh.
+    irregular
+        Cells of the mesher, straight; the number of layers is then the mesher's.
+    seed
+        Of the mesher.
     element
         `P2` has the benchmark's penalty, `P2_P1` the mixed form with the same bulk modulus.
     step
@@ -129,6 +134,8 @@ class Discretisation:
     edge: float = 8.0
     layers: int | None = 2
     curved: bool = False
+    irregular: bool = False
+    seed: int = 1
     element: Element = Element.P2
     step: float = 2.0
     degree: int = 4
@@ -268,6 +275,9 @@ def observe(
 def _space(case: Case, cut: Discretisation) -> tuple[HeartMesh, MechanicsSpace]:
     if case.pair:
         heart = biventricle(cut.edge)
+        points, cells = heart.points, np.asarray(heart.cells)
+    elif cut.irregular:
+        heart = irregular_monoventricle(cut.edge, seed=cut.seed)
         points, cells = heart.points, np.asarray(heart.cells)
     elif cut.curved:
         heart, points, cells = curved_monoventricle(cut.edge, layers=cut.layers)
