@@ -18,7 +18,7 @@ from heart.electro.tissue.model import MonodomainModel
 from heart.electro.tissue.monodomain import Monodomain
 from heart.electro.tissue.observer import ActivationRecorder
 from heart.electro.tissue.operators import assemble
-from heart.electro.tissue.scheme import Diffusion, Scheme, Splitting
+from heart.electro.tissue.scheme import Diffusion, Multirate, Scheme, Splitting
 from heart.electro.tissue.space import TissueSpace
 from heart.electro.tissue.stimulus import TissueStimulus
 
@@ -26,6 +26,7 @@ SCHEME = Scheme(dt=0.02, check_every=50)
 SCHEMES = {
     "strang": SCHEME,
     "explicit": replace(SCHEME, diffusion=Diffusion.RKC, lumped=True),
+    "multirate": replace(SCHEME, multirate=Multirate()),
     "bdf2": replace(SCHEME, splitting=Splitting.UNSPLIT, diffusion=Diffusion.BDF2),
 }
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from heart.core.errors import NonFiniteError, NonPhysicalError, ParameterError, ScenarioError
 from heart.core.validation import did_you_mean
+from heart.electro.ionic import blocks
 from heart.electro.ionic.codegen.schemes import Method
-from heart.electro.ionic.kernel import Adaptive, Cells, Precision, compile_kernel
+from heart.electro.ionic.kernel import BLOCK, Adaptive, Cells, Precision, compile_kernel
 from heart.electro.ionic.model import CellModel
 
 Floats = NDArray[np.float64]
@@ -89,10 +90,21 @@ class CellLayout:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Nodes of one model: their positions among the rank's nodes, and their cells."""
+    """Nodes of one model: their positions among the rank's nodes, and their cells.
+
+    Attributes
+    ----------
+    rows
+        (n,) position of each cell; more than once where a block is filled with copies.
+    blocks
+        (b,) number of each block of cells over the whole tissue; −1 where blocks are this rank's.
+    whole
+        All nodes of the rank, in their order.
+    """
 
     model: CellModel
     rows: NDArray[np.int64]
+    blocks: NDArray[np.int64]
     cells: Cells
     whole: bool
 
@@ -123,6 +135,9 @@ class CellPopulation:
         (n,) numbers in the layout of this rank's nodes.
     method, precision
         How the cells step.
+    block_of
+        Block of every node of the whole tissue, as of `heart.electro.ionic.blocks.blocks_along`:
+        for sub-steps by block that are the same on any number of ranks.
 
     Attributes
     ----------
@@ -138,6 +153,7 @@ class CellPopulation:
         nodes: Integers,
         method: Method = Method.GRL1,
         precision: Precision = Precision.DOUBLE,
+        block_of: Integers | None = None,
     ) -> None:
         self.layout, self.nodes = layout, np.asarray(nodes, dtype=np.int64)
         kind = np.asarray(layout.of_node)[self.nodes]
@@ -150,10 +166,15 @@ class CellPopulation:
             rows = np.flatnonzero(kind == index)
             if not len(rows):
                 continue
+            numbers = np.full(-(-len(rows) // BLOCK), -1, np.int64)
+            if block_of is not None:
+                chosen, numbers = blocks.arranged(block_of[self.nodes[rows]])
+                rows = rows[chosen]
             cells = kernel.allocate(len(rows))
             for name, values in varying.items():
                 cells.set_parameter(name, values[self.nodes[rows]])
-            groups.append(Group(model, rows, cells, len(rows) == len(kind)))
+            whole = np.array_equal(rows, np.arange(len(kind)))
+            groups.append(Group(model, rows, numbers, cells, whole))
         self.groups: tuple[Group, ...] = tuple(groups)
 
     @property
@@ -190,16 +211,24 @@ class CellPopulation:
         stimulus
             (n,) [mV/ms], positive depolarises.
         substeps
-            Equal sub-steps: one number, or for each group one per block of its cells.
+            Equal sub-steps: one number, or for each group one per block of its cells. Blocks of
+            0 stand still and keep the potential that they had.
         adaptive
             Rule that raises the number of sub-steps.
         """
         for index, group in enumerate(self.groups):
-            group.load(voltage)
-            parts = substeps if isinstance(substeps, int) or substeps is None else substeps[index]
             push = None if stimulus is None else group.gather(stimulus)
+            if isinstance(substeps, int) or substeps is None:
+                group.load(voltage)
+                group.cells.advance(
+                    dt, time=time, stimulus=push, substeps=substeps, adaptive=adaptive
+                )
+                group.store(group.cells.voltage, voltage)
+                continue
+            parts = np.asarray(substeps[index], np.int8)
+            blocks.load(group.rows, parts, voltage, group.cells.voltage)
             group.cells.advance(dt, time=time, stimulus=push, substeps=parts, adaptive=adaptive)
-            group.store(group.cells.voltage, voltage)
+            blocks.store(group.rows, parts, group.cells.voltage, voltage)
 
     def advance_gates(
         self, voltage: Floats, dt: float, *, time: float = 0.0, stimulus: Floats | None = None

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from heart.core.errors import CheckpointError, NonFiniteError, ParameterError
 from heart.core.progress import Telemetry, silent
+from heart.electro.ionic.blocks import blocks_along
 from heart.electro.ionic.kernel import Method, Precision
 from heart.electro.ionic.population import CellLayout, CellPopulation
 from heart.electro.reaction_eikonal.excitation import Excitation, Stimulus, offer
@@ -131,8 +132,10 @@ class ReactionEikonal:
         # Cells stand in the order of the front's mesh, so that a block of them lies together and
         # is in an upstroke for a short time.
         self._order = np.argsort(self._at)
-        self.cells = CellPopulation(layout, self.nodes[self._order], method, precision)
-        self._tempo = Tempo(self.cells)
+        conducts = ~np.isnan(self.gather(np.ones(len(self.nodes))))
+        blocks = blocks_along(self.mesh.rank, np.asarray(layout.of_node), conducts)
+        self.cells = CellPopulation(layout, self.nodes[self._order], method, precision, blocks)
+        self._tempo = Tempo(self.cells, blocks[self.mesh.node])
         self._voltage = self.operators.vector()
         self.local_voltage[self._order] = self.cells.voltage
         self._whole = self._everywhere()
@@ -270,17 +273,17 @@ class ReactionEikonal:
 
     def _prepare(self, now: float) -> None:
         """Work out for this rank's rows what holds until the next exchange."""
-        scheme, at = self.scheme, self._at[self._order]
-        trigger = self._trigger[at]
+        scheme = self.scheme
+        trigger = self._trigger[self._at[self._order]]
         self._stimulus[self._firing[0]] = 0.0
         soon = trigger < now + scheme.window
         rows = np.flatnonzero(soon & (trigger > now - scheme.trigger_duration - scheme.window))
         self._firing = rows, trigger[rows]
         end = now + scheme.window
         self._tempo.decide(
-            (self._whole[at] - self._before[at]) / scheme.window,
-            self.state.excited[at] & (self.state.arrival[at] < end),
-            trigger,
+            (self._whole - self._before) / scheme.window,
+            self.state.excited & (self.state.arrival < end),
+            self._trigger,
             now,
             end,
             scheme.upstroke_duration,

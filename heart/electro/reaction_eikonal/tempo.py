@@ -2,7 +2,8 @@
 
 Most of a heart is at rest or in a plateau most of the time. Blocks of cells that lie together get
 the step they need: parts of a step during an upstroke, one step in a plateau, and one step per
-window where nothing happens.
+window where nothing happens. What a block needs is decided from all its nodes, which every rank
+knows, and not from those that a rank steps: ranks then agree without a word.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from heart.electro.ionic.kernel import BLOCK
 from heart.electro.ionic.population import CellPopulation
 
 Float = NDArray[np.float64]
@@ -23,6 +23,13 @@ _STILL = 0.02
 class Tempo:
     """Sub-steps of the blocks of each group of a population until the next window.
 
+    Parameters
+    ----------
+    cells
+        Cells of this rank, made with these blocks.
+    blocks
+        (n,) block of each node of the front's mesh, −1 where no cell stands.
+
     Attributes
     ----------
     parts
@@ -31,8 +38,11 @@ class Tempo:
         For each group, 1 for the blocks at rest, which take one step per window.
     """
 
-    def __init__(self, cells: CellPopulation) -> None:
-        self._rows = [np.ascontiguousarray(group.rows, np.int64) for group in cells.groups]
+    def __init__(self, cells: CellPopulation, blocks: NDArray[np.int64]) -> None:
+        order = np.argsort(blocks, kind="stable")
+        numbers = np.arange(blocks.max(initial=-1) + 2)
+        self._nodes, self._starts = order, np.searchsorted(blocks[order], numbers)
+        self._blocks = [group.blocks for group in cells.groups]
         self.parts = [np.ones(group.cells.blocks, np.int8) for group in cells.groups]
         self.resting = [np.zeros(group.cells.blocks, np.int8) for group in cells.groups]
 
@@ -56,21 +66,27 @@ class Tempo:
         Parameters
         ----------
         rate
-            (rows,) mV/ms of the last window.
+            (n,) mV/ms of the last window.
         excited, trigger
-            (rows,) state, and time in ms at which the last foot current starts.
+            (n,) state, and time in ms at which the last foot current starts.
         duration
             Length of an upstroke in ms.
         most
             Sub-steps in an upstroke.
         """
-        for rows, parts, resting in zip(self._rows, self.parts, self.resting, strict=True):
-            _decide(rows, rate, excited, trigger, now, end, duration, most, parts, resting)
+        nodes, starts = self._nodes, self._starts
+        for blocks, parts, resting in zip(self._blocks, self.parts, self.resting, strict=True):
+            _decide(
+                nodes, starts, blocks, rate, excited, trigger, now, end, duration, most,
+                parts, resting,
+            )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
 def _decide(
-    rows: NDArray[np.int64],
+    nodes: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    blocks: NDArray[np.int64],
     rate: NDArray[np.float64],
     excited: NDArray[np.bool_],
     trigger: NDArray[np.float64],
@@ -84,10 +100,10 @@ def _decide(
     for block in range(parts.size):
         still = True
         upstroke = False
-        for j in range(BLOCK * block, min(BLOCK * (block + 1), rows.size)):
-            r = rows[j]
-            still &= (not excited[r]) & (abs(rate[r]) < _STILL)
-            upstroke |= (trigger[r] < end) & (now < trigger[r] + duration)
+        for j in range(starts[blocks[block]], starts[blocks[block] + 1]):
+            v = nodes[j]
+            still &= (not excited[v]) & (abs(rate[v]) < _STILL)
+            upstroke |= (trigger[v] < end) & (now < trigger[v] + duration)
         still &= not upstroke
         parts[block] = 0 if still else (most if upstroke else 1)
         resting[block] = 1 if still else 0

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heart.core.errors import ParameterError
+from heart.electro.ionic.blocks import blocks_along
 from heart.electro.ionic.population import CellPopulation
 from heart.electro.tissue.model import MonodomainModel
 from heart.electro.tissue.multirate import MultirateStepper
@@ -15,12 +16,24 @@ from heart.electro.tissue.scheme import Interpolation, Scheme, Splitting
 from heart.electro.tissue.state_variable import StateVariableLoad
 from heart.electro.tissue.stepping import SplitStepper, Stepper, UnsplitStepper
 from heart.electro.tissue.stimulus import LocalStimuli
+from heart.numerics.eikonal.mesh import along_curve
 
 
 def make_reaction(
-    model: MonodomainModel, scheme: Scheme, nodes: NDArray[np.integer], total: int
+    model: MonodomainModel,
+    scheme: Scheme,
+    nodes: NDArray[np.integer],
+    points: NDArray[np.float64],
+    conducts: NDArray[np.bool_],
 ) -> Reaction:
-    """Return the cells of the model's layout at `nodes`, out of `total` nodes of the space.
+    """Return the cells of the model's layout at `nodes`.
+
+    Parameters
+    ----------
+    nodes
+        (n,) nodes of this rank.
+    points, conducts
+        (N, 3) and (N,) all nodes of the space, and which of them conduct.
 
     Raises
     ------
@@ -28,13 +41,17 @@ def make_reaction(
         The layout is missing or is not of this space.
     """
     given = None if model.layout is None else len(model.layout.of_node)
-    if model.layout is None or given != total:
+    if model.layout is None or given != len(points):
         raise ParameterError(
-            f"layout of {given} nodes for a space of {total}",
+            f"layout of {given} nodes for a space of {len(points)}",
             expected="a cell model for each node of the space",
             fix="elements of degree 2 have nodes on edges too: use the space's points",
         )
-    return CellPopulation(model.layout, nodes, scheme.method, scheme.precision)
+    blocks = None
+    if scheme.multirate is not None:
+        order = along_curve(points, points)
+        blocks = blocks_along(order, np.asarray(model.layout.of_node), conducts)
+    return CellPopulation(model.layout, nodes, scheme.method, scheme.precision, blocks)
 
 
 def make_stepper(

@@ -91,7 +91,7 @@ class Monodomain:
         self.time = 0.0
         conducts = ~np.isnan(self.gather(np.ones(len(self.nodes))))
         self.reaction = (
-            make_reaction(model, scheme, self.nodes, space.nodes)
+            make_reaction(model, scheme, self.nodes, space.points, conducts)
             if reaction is None
             else (reaction(self.nodes))
         )

@@ -3,9 +3,10 @@
 Most of a heart is at rest or in its plateau at any time, and there a cell needs a tenth of the
 steps that an upstroke needs. Which blocks of cells are near a wave is decided once per long step
 from how fast the voltage of their nodes and of the neighbours of these has just changed, and from
-the stimuli that are due. Diffusion takes short steps everywhere while any block does, and long ones
-when none does. A long reaction of quiet cells stands in the middle of its diffusion steps, so that
-the whole is centred as Strang's splitting is.
+the stimuli that are due. A block whose cells are on several ranks is near a wave when one of these
+says so, so that the answer does not depend on the number of ranks. Diffusion takes short steps
+everywhere while any block does, and long ones when none does. A long reaction of quiet cells stands
+in the middle of its diffusion steps, so that the whole is centred as Strang's splitting is.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ class Group(Protocol):
     @property
     def rows(self) -> NDArray[np.int64]:
         """(k,) unknown of each cell."""
+
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        """(b,) number of each block over the whole tissue, −1 where it is on this rank only."""
 
 
 class BlockedReaction(Reaction, Protocol):
@@ -83,6 +88,8 @@ class MultirateStepper:
         self._before, self._flags = operators.vector(), operators.vector()
         self._near = np.zeros(operators.rows, np.bool_)
         self._between = np.zeros(operators.rows)
+        self._common, count = _common_blocks(operators.comm, reaction.groups)
+        self._told = np.zeros(count + 1, np.int8)
         self._since: float | None = None
 
     def forget(self) -> None:
@@ -107,13 +114,27 @@ class MultirateStepper:
             active = self._active(voltage, begin, begin + every * dt)
             rows = self.operators.rows
             self._before[:rows], self._since = voltage[:rows], begin
+            anywhere = self._agree(active)
             here = sum(int(mask.sum()) for mask in active)
-            if self.operators.comm.allreduce(here, op=MPI.SUM) == 0:
+            if not anywhere:
                 self._long.advance(voltage, begin, every * dt, 1, watch)
             else:
                 self._group(voltage, begin, dt, active, watch)
             self.work += here * every + (blocks - here)
             self.whole += blocks * every
+
+    def _agree(self, active: list[Mask]) -> bool:
+        """Wake blocks that are active on another rank; return whether any is, on any rank."""
+        comm, told = self.operators.comm, self._told
+        told[:] = 0
+        told[-1] = any(mask.any() for mask in active)
+        if comm.size > 1:
+            for mask, (mine, common) in zip(active, self._common, strict=True):
+                told[common] = mask[mine]
+            comm.Allreduce(MPI.IN_PLACE, told, op=MPI.MAX)
+            for mask, (mine, common) in zip(active, self._common, strict=True):
+                mask[mine] = told[common]
+        return bool(told[-1])
 
     def _group(
         self, voltage: Float, time: float, dt: float, active: list[Mask], watch: Watch | None
@@ -177,6 +198,24 @@ class MultirateStepper:
             padded[: len(group.rows)] = self._near[group.rows]
             result.append(padded.reshape(-1, BLOCK).any(axis=1).astype(np.int8))
         return result
+
+
+def _common_blocks(
+    comm: MPI.Intracomm, groups: Sequence[Group]
+) -> tuple[list[tuple[NDArray[np.int64], NDArray[np.int64]]], int]:
+    """Find the blocks that several ranks have; return where they are in each group, and how many.
+
+    Of each group the blocks that others have too, and their places among all such; collective.
+    """
+    numbers = [np.asarray(group.blocks) for group in groups]
+    here = np.concatenate([np.zeros(0, np.int64), *numbers])
+    highest = comm.allreduce(int(here.max(initial=-1)), op=MPI.MAX)
+    ranks = np.bincount(here[here >= 0], minlength=highest + 1)
+    comm.Allreduce(MPI.IN_PLACE, ranks, op=MPI.SUM)
+    common = np.flatnonzero(ranks > 1)
+    mine = [np.flatnonzero(np.isin(one, common)) for one in numbers]
+    places = [np.searchsorted(common, one[at]) for one, at in zip(numbers, mine, strict=True)]
+    return list(zip(mine, places, strict=True)), len(common)
 
 
 @njit(cache=True, nogil=True)

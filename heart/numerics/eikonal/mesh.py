@@ -107,14 +107,14 @@ class EikonalMesh:
             raise MeshInputError(
                 f"{n} nodes and {len(tets)} cells", where="eikonal mesh", expected="below 2^29"
             )
-        node = np.argsort(_curve(xyz, xyz), kind="stable").astype(np.int32)
+        node = np.argsort(along_curve(xyz, xyz), kind="stable").astype(np.int32)
         rank = np.empty(n, np.int32)
         rank[node] = np.arange(n, dtype=np.int32)
         row = np.flatnonzero(keep)
         centre = xyz[tets[row, 0]]
         for corner in (1, 2, 3):
             centre = centre + xyz[tets[row, corner]]
-        row = row[np.argsort(_curve(0.25 * centre, xyz), kind="stable")]
+        row = row[np.argsort(along_curve(0.25 * centre, xyz), kind="stable")]
         own = np.ascontiguousarray(rank[tets[row]])
         star_start, star = _around(own, n)
         faces = np.empty((0, 3), np.int64) if sheets is None else np.asarray(sheets)
@@ -155,8 +155,12 @@ def _check_elements(elements: NDArray[Any], corners: int, n: int, what: str) -> 
         raise MeshInputError(f"{what} name nodes outside 0..{n - 1}", where="eikonal mesh")
 
 
-def _curve(places: NDArray[np.float64], frame: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the Morton number of each place in the bounding cube of `frame`."""
+def along_curve(places: NDArray[np.float64], frame: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the Morton number (k,) of places (k, 3) in the bounding cube of `frame` (n, 3).
+
+    Places whose numbers follow each other lie together, so sorting by it keeps what is used at the
+    same time in the same memory.
+    """
     low = frame.min(axis=0)
     size = max(float(np.ptp(frame, axis=0).max()), 1e-300)
     cell = ((places - low) * ((1 << _BITS) - 1) / size).astype(np.int64)
