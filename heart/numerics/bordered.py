@@ -220,6 +220,10 @@ class BorderedSystem:
         self._slopes = self.closure.slopes(self.small, self.measures())
         matrix.stateIncrease()
 
+    def round_off(self) -> float:
+        """Return how large a residual rounding makes, as of the large system. Collective."""
+        return self.inner.round_off()
+
     def mult(self, _matrix: Any, x: Any, y: Any) -> None:
         """Apply the tangent; called by PETSc."""
         self._at.array[:] = x.array_r[: self.owned]
