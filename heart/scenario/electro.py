@@ -35,6 +35,9 @@ class EngineKind(StrEnum):
     REACTION_EIKONAL = "reaction_eikonal"
 
 
+TWO_SPACES = (EngineKind.PSEUDO_BIDOMAIN, EngineKind.BIDOMAIN)
+
+
 class EngineSection(Section):
     """Equations and numerics; what is null is as the profile says."""
 
@@ -148,7 +151,26 @@ class ElectroScenario(Section):
             raise fault("value", "two stimuli have the same label")
         self.protocol.check(self.stimuli)
         self._check_places()
+        self._check_spaces()
         return self
+
+    def _check_spaces(self) -> None:
+        """Refuse what happens outside the cells in an engine that has no outside."""
+        kind = self.engine.kind
+        wired = [one.label for one in self.stimuli if one.electrodes is not None]
+        if wired and kind is not EngineKind.BIDOMAIN:
+            raise fault(
+                "parameter",
+                f"stimulus {wired[0]!r} has electrodes, and {kind.value} has no extracellular "
+                "space that they could act on",
+                fix="set engine.kind to bidomain",
+            )
+        if self.output.extracellular and kind not in TWO_SPACES:
+            raise fault(
+                "parameter",
+                f"extracellular potentials are asked of {kind.value}",
+                fix="set engine.kind to pseudo_bidomain or bidomain",
+            )
 
     def _check_places(self) -> None:
         """Refuse places that need ventricles where there are none."""

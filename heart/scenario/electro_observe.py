@@ -69,3 +69,21 @@ class FieldSection(Section):
     every: Every | None = Field(
         default=None, description="Voltage in time, fields/voltage.vtkhdf; null: none."
     )
+    extracellular: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Also the potential outside the cells, fields/extracellular.vtkhdf; needs "
+            "the engine pseudo_bidomain or bidomain.",
+        ),
+    ] = False
+
+    @model_validator(mode="after")
+    def _in_time(self) -> FieldSection:
+        if self.extracellular and (self.every is None or not self.fields):
+            raise fault(
+                "parameter",
+                "extracellular potentials are asked for without times",
+                fix="set output.every, and output.fields to true",
+            )
+        return self

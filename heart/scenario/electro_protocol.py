@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from heart.core.errors import ParameterError
 from heart.core.validation import Count, Quantity, Section, fault
 from heart.scenario.candidates import Label
-from heart.scenario.electro_places import Patch, StimulusPlace
+from heart.scenario.electro_places import SITES, EarlySites, Patch, Place, StimulusPlace
 from heart.therapy import protocol
 from heart.therapy.capture import PARAMETERS as CAPTURE
 from heart.therapy.protocol import PARAMETERS, Decrement, Extra, Protocol, Train
@@ -18,8 +18,21 @@ Time = Annotated[float, Quantity("ms", 0.0, 1e6, note="from the start of the run
 Coupling = Annotated[float, Quantity.of(PARAMETERS["coupling"])]
 
 
+class ElectrodeSection(Section):
+    """Current through extracellular space, from an anode to the stimulus's place, the cathode."""
+
+    current: Annotated[
+        float, Quantity("uA", -1e6, 1e6, note="total; a negative one exchanges the electrodes")
+    ]
+    anode: Place
+
+
 class StimulusSection(Section):
-    """A place that is excited, how strongly and for how long; the protocol says when."""
+    """A place that is excited, how strongly and for how long; the protocol says when.
+
+    An amplitude or a current density acts across the membrane of each cell of the place; with
+    `electrodes` the place is the cathode of a current through extracellular space.
+    """
 
     label: Label
     where: StimulusPlace
@@ -42,6 +55,9 @@ class StimulusSection(Section):
         ]
         | None
     ) = None  # fmt: skip
+    electrodes: ElectrodeSection | None = Field(
+        default=None, description="Current between electrodes; needs the engine bidomain."
+    )
     duration: Annotated[float, Quantity.of(PARAMETERS["duration"])] = PARAMETERS["duration"].value
     radius: Patch = Field(
         default=CAPTURE["patch_radius"].value, description="Of the patch around a lead or site."
@@ -51,6 +67,20 @@ class StimulusSection(Section):
     def _one_strength(self) -> StimulusSection:
         if self.amplitude is not None and self.current is not None:
             raise fault("value", f"stimulus {self.label!r} has an amplitude and a current")
+        if self.electrodes is None:
+            return self
+        if self.amplitude is not None or self.current is not None:
+            raise fault(
+                "value",
+                f"stimulus {self.label!r} has electrodes and a current across the membrane",
+                fix="give electrodes.current alone",
+            )
+        if isinstance(self.where, (EarlySites, *SITES)):
+            raise fault(
+                "parameter",
+                f"the cathode of stimulus {self.label!r} is placed by {self.where.kind!r}",
+                expected="a part of the muscle: a box, a sphere, a boundary, coordinates",
+            )
         return self
 
 

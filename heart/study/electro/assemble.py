@@ -118,6 +118,8 @@ def assumptions(prepared: Prepared, scenario: ElectroScenario) -> tuple[str, ...
             "Reaction-eikonal: the wave runs at the speeds given, whatever the cells and the mesh; "
             "restitution of the speed is that of a strand."
         )
+    if any(one.electrodes is not None for one in scenario.stimuli):
+        lines.append("Electrograms leave out the field of the stimulating electrodes themselves.")
     if scenario.tuning is not None and prepared.tuning:
         lines.append("Conductivities are tuned to the speeds wanted on a mesh of this size.")
     if scenario.prepacing is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from heart.anatomy.heart_mesh import Tissue
-from heart.core.errors import HeartError
+from heart.core.errors import HeartError, ParameterError
 from heart.electro.activation import BORDER, ActivationModel
 from heart.electro.conduction import ConductionState
 from heart.electro.ionic.kernel import Method, Precision
@@ -27,9 +28,11 @@ from heart.electro.tissue import scheme as schemes
 from heart.electro.tissue.bidomain import Bidomain
 from heart.electro.tissue.bidomain_model import BidomainModel
 from heart.electro.tissue.conductivity import Part
+from heart.electro.tissue.extracellular import ExtracellularPotential
 from heart.electro.tissue.model import MonodomainModel
 from heart.electro.tissue.monodomain import Monodomain
 from heart.electro.tissue.scheme import Diffusion, Interpolation, Scheme, Splitting
+from heart.electro.tissue.shock import ExtracellularStimulus
 from heart.electro.tissue.space import TissueSpace
 from heart.electro.tissue.stimulus import TissueStimulus
 from heart.electro.velocity import ConductionVelocity
@@ -42,7 +45,8 @@ from heart.numerics.eikonal import (
 )
 from heart.scenario.electro import EngineKind, EngineSection, MembraneSection
 from heart.study.electro.body import Muscle
-from heart.study.electro.material import Material
+from heart.study.electro.material import Material, two_spaces
+from heart.study.electro.stimuli import Pulse
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer]
@@ -62,9 +66,12 @@ class Running:
     ----------
     problem
         What runs.
+    potential
+        Of a monodomain whose extracellular potential is recovered: makes, once, what solves it.
     """
 
     problem: Monodomain | Bidomain | ReactionEikonal
+    potential: Callable[[], ExtracellularPotential] | None = None
 
     @property
     def time(self) -> float:
@@ -90,6 +97,23 @@ class Running:
         if not isinstance(self.problem, ReactionEikonal):
             self.problem.stepper.forget()
         self.problem.run(until, observers=observers)
+
+    def extracellular(self) -> Float:
+        """Return the extracellular potential of all nodes in mV, on all ranks. Collective.
+
+        Raises
+        ------
+        ParameterError
+            The engine has one space.
+        """
+        if isinstance(self.problem, Bidomain):
+            return self.problem.extracellular()
+        if self.potential is None:
+            raise ParameterError("this engine has no extracellular potential")
+        elliptic = self.potential()
+        found = np.zeros(len(elliptic.nodes))
+        elliptic.respond(self.problem.local_voltage, found)
+        return elliptic.gather(found)
 
     def snapshot(self) -> Arrays:
         """Return the state in global order. Collective."""
@@ -149,7 +173,7 @@ class Tissue3D:
         )
 
 
-Make = Callable[[Sequence[TissueStimulus]], Running]
+Make = Callable[[Sequence[Pulse]], Running]
 
 
 @dataclass(frozen=True)
@@ -203,8 +227,14 @@ def _monodomain(section: EngineSection, tissue: Tissue3D) -> Engine:
     space = TissueSpace(mesh.points, mesh.cells, section.degree)
     model = tissue.model()
 
-    def make(stimuli: Sequence[TissueStimulus]) -> Running:
-        return Running(Monodomain(space, model, scheme, stimuli))
+    @cache
+    def potential() -> ExtracellularPotential:
+        return ExtracellularPotential(space, two_spaces(tissue.muscle, tissue.material))
+
+    recovered = potential if section.kind is EngineKind.PSEUDO_BIDOMAIN else None
+
+    def make(stimuli: Sequence[Pulse]) -> Running:
+        return Running(Monodomain(space, model, scheme, _across(stimuli)), recovered)
 
     return Engine(make, scheme.dt, space.nodes)
 
@@ -215,8 +245,9 @@ def _bidomain(section: EngineSection, tissue: Tissue3D) -> Engine:
     space = TissueSpace(mesh.points, mesh.cells, section.degree)
     model = tissue.bidomain()
 
-    def make(stimuli: Sequence[TissueStimulus]) -> Running:
-        return Running(Bidomain(space, model, scheme, stimuli))
+    def make(stimuli: Sequence[Pulse]) -> Running:
+        shocks = [one for one in stimuli if isinstance(one, ExtracellularStimulus)]
+        return Running(Bidomain(space, model, scheme, _across(stimuli), shocks))
 
     return Engine(make, scheme.dt, space.nodes)
 
@@ -233,14 +264,19 @@ def _reaction_eikonal(section: EngineSection, tissue: Tissue3D) -> Engine:
 
     waves = Waves(*front_of(tissue), [measured(one) for one in tissue.layout.models])
 
-    def make(stimuli: Sequence[TissueStimulus]) -> Running:
+    def make(stimuli: Sequence[Pulse]) -> Running:
         return Running(
             ReactionEikonal(
-                space, model, waves, numerics, stimuli, method=method, precision=precision
+                space, model, waves, numerics, _across(stimuli), method=method, precision=precision
             )
         )
 
     return Engine(make, numerics.dt, space.nodes)
+
+
+def _across(stimuli: Sequence[Pulse]) -> list[TissueStimulus]:
+    """Return the stimuli across the membrane."""
+    return [one for one in stimuli if isinstance(one, TissueStimulus)]
 
 
 def front_of(tissue: Tissue3D) -> tuple[EikonalMesh, Lengths]:

@@ -17,6 +17,7 @@ from heart.core.errors import ParameterError
 from heart.electro.ionic.model import CellModel
 from heart.electro.ionic.registry import cell_model
 from heart.electro.ionic.text import read_text
+from heart.electro.tissue.bidomain_model import BidomainModel
 from heart.electro.tissue.conductivity import REGISTRY, Conductivities, Part, tensors
 from heart.scenario.electro_body import ConductivitySection
 from heart.scenario.electro_cells import CellSection
@@ -59,6 +60,16 @@ class Material:
         # Root and tensor have the same axes, so that the product on both sides scales them.
         root = np.einsum("a,mai,maj->mij", np.sqrt(self.factors), axes, axes)
         return np.asarray(root @ found @ root)
+
+
+def two_spaces(muscle: Muscle, conduction: Material) -> BidomainModel:
+    """Return both conductivities as given, without cells: what an electrode sees of the muscle."""
+    return BidomainModel(
+        None,
+        conduction.tensor(muscle, Part.INTRACELLULAR),
+        conduction.tensor(muscle, Part.EXTRACELLULAR),
+        conducting=conduction.conducting,
+    )
 
 
 def models_of(sections: Sequence[CellSection], files: Mapping[str, Path]) -> tuple[CellModel, ...]:

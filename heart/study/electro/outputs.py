@@ -17,7 +17,7 @@ from heart.numerics import fields, series
 from heart.observe.leads import LEADS
 from heart.study.electro.prepare import FRAMES
 from heart.study.electro.qoi import quantities
-from heart.study.electro.recorders import frame_path
+from heart.study.electro.recorders import EXTRACELLULAR, frame_path
 from heart.study.electro.result import Branch, ElectroResult
 
 Float = NDArray[np.floating]
@@ -134,17 +134,23 @@ def _write_maps(result: ElectroResult, branch: Branch, folder: Path) -> Path:
 
 
 def _write_series(result: ElectroResult, branch: Branch, number: int, run_dir: Path) -> list[Path]:
-    """Write the potential in time; what all branches share lies with the first."""
+    """Write the potentials in time; what all branches share lies with the first."""
     if not branch.frames:
         return []
     own, shared = (run_dir / FRAMES / f"{k:03d}" for k in (number, 0))
-
-    def frame(step: int) -> Float:
-        path = frame_path(own, step)
-        path = path if path.is_file() else frame_path(shared, step)
-        stored: Float = np.load(path, allow_pickle=False)
-        return stored[: len(result.mesh.points)]
-
+    kinds = {"voltage": ""}
+    if result.scenario.get("output", {}).get("extracellular", False):
+        kinds["extracellular"] = EXTRACELLULAR
     grid = fields.grid(result.mesh.points, result.mesh.cells)
-    path = run_dir / "fields" / f"voltage{suffix(result, branch)}.vtkhdf"
-    return [series.write(path, grid, "voltage", branch.frames, frame)]
+    written = []
+    for name, kind in kinds.items():
+
+        def frame(step: int, kind: str = kind) -> Float:
+            path = frame_path(own, step, kind)
+            path = path if path.is_file() else frame_path(shared, step, kind)
+            stored: Float = np.load(path, allow_pickle=False)
+            return stored[: len(result.mesh.points)]
+
+        path = run_dir / "fields" / f"{name}{suffix(result, branch)}.vtkhdf"
+        written.append(series.write(path, grid, name, branch.frames, frame))
+    return written

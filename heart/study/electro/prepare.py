@@ -16,24 +16,29 @@ from heart.core.progress import Telemetry
 from heart.electro.ionic.model import CellModel
 from heart.electro.ionic.pacing import limit_cycles
 from heart.electro.ionic.population import CellLayout
-from heart.electro.tissue.bidomain_model import BidomainModel
 from heart.electro.tissue.conductivity import Part
 from heart.electro.tissue.extracellular import ExtracellularPotential
 from heart.electro.tissue.pseudo_bidomain import lead_weights
 from heart.electro.tissue.space import TissueSpace
 from heart.electro.tissue.tuning import tune
 from heart.observe.electrogram import electrogram_weights
-from heart.scenario.electro import ElectroScenario, EngineKind
+from heart.scenario.electro import TWO_SPACES, ElectroScenario, EngineKind
 from heart.scenario.load import LoadedScenario
 from heart.study.crt import body as torso
 from heart.study.electro.body import Muscle, build
 from heart.study.electro.engines import Engine, Tissue3D, engine_of, named_region, scheme_of
-from heart.study.electro.material import Material, material, model_of_node, models_of
+from heart.study.electro.material import (
+    Material,
+    material,
+    model_of_node,
+    models_of,
+    two_spaces,
+)
 from heart.study.electro.places import nearest_node
 from heart.study.electro.recorders import Plan
 from heart.study.electro.result import Probe
 from heart.study.electro.step_check import check_step
-from heart.study.electro.stimuli import Placed, place, state_of
+from heart.study.electro.stimuli import Placed, Wired, place, state_of
 from heart.therapy.protocol import Protocol
 
 Float = NDArray[np.float64]
@@ -72,7 +77,7 @@ class Prepared:
     material: Material
     layout: CellLayout
     engine: Engine
-    placed: Mapping[str, Placed]
+    placed: Mapping[str, Placed | Wired]
     protocol: Protocol
     probes: tuple[Probe, ...]
     electrodes: Mapping[str, Float]
@@ -95,6 +100,7 @@ class Prepared:
             weights=self.weights,
             rest=float(self.layout.models[0].initial_states[0]),
             frames=output.every if output.fields else None,
+            extracellular=output.extracellular,
             folder=self.folder / FRAMES / f"{branch:03d}" if writes else None,
         )
 
@@ -225,7 +231,7 @@ def _weights(
 ) -> tuple[Float, str]:
     """Return the weights (k, n) of electrograms and ECG leads, and the torso in words."""
     mesh, rows, words = muscle.mesh, [], ""
-    if electrodes and loaded.scenario.engine.kind in _INSIDE:
+    if electrodes and loaded.scenario.engine.kind in TWO_SPACES:
         rows.append(_inside(muscle, conduction, np.array([*electrodes.values()])))
     elif electrodes:
         sigma = conduction.tensor(muscle, Part.INTRACELLULAR)
@@ -245,16 +251,9 @@ def _weights(
 
 
 _AXES = ("fibre", "sheet", "normal")
-_INSIDE = (EngineKind.PSEUDO_BIDOMAIN, EngineKind.BIDOMAIN)
 
 
 def _inside(muscle: Muscle, conduction: Material, electrodes: Float) -> Float:
     """Return the weights of electrodes in the extracellular space, with conductivities as given."""
-    model = BidomainModel(
-        None,
-        conduction.tensor(muscle, Part.INTRACELLULAR),
-        conduction.tensor(muscle, Part.EXTRACELLULAR),
-        conducting=conduction.conducting,
-    )
     space = TissueSpace(muscle.mesh.points, muscle.mesh.cells)
-    return lead_weights(ExtracellularPotential(space, model), electrodes)
+    return lead_weights(ExtracellularPotential(space, two_spaces(muscle, conduction)), electrodes)

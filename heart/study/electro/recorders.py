@@ -25,6 +25,8 @@ Arrays = dict[str, NDArray[Any]]
 
 # mV above which muscle counts as active, between the take-off potential and the plateau.
 ACTIVE = -40.0
+# Of the files of stored extracellular potentials.
+EXTRACELLULAR = "extracellular_"
 _CLOSE = 1e-6
 
 
@@ -41,6 +43,9 @@ class Problem(Protocol):
 
     def gather(self, values: Float) -> Float:
         """Return values of this rank's unknowns as one array in global order, on all ranks."""
+
+    def extracellular(self) -> Float:
+        """Return the extracellular potential in mV in global order, on all ranks."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class Plan:
         mV that muscle which does not conduct is taken to have in signals.
     frames
         ms between stored fields; None for none.
+    extracellular
+        Whether the extracellular potential is stored with them.
     folder
         Where frames are put; None on ranks that do not write.
     """
@@ -72,6 +79,7 @@ class Plan:
     weights: Float
     rest: float = -85.0
     frames: float | None = None
+    extracellular: bool = False
     folder: Path | None = None
 
 
@@ -114,7 +122,10 @@ class Recorder:
                 self.active = time
         if self.plan.frames is not None and _due(time, self._frames, self.plan.frames):
             self._frames.append(time)
-            self._store(len(self._frames) - 1, self._problem.gather(voltage))
+            index = len(self._frames) - 1
+            self._store(index, self._problem.gather(voltage))
+            if self.plan.extracellular:
+                self._store(index, self._problem.extracellular(), EXTRACELLULAR)
 
     def finish(self) -> None:
         """Nothing to close."""
@@ -210,19 +221,19 @@ class Recorder:
         table[:, : len(values)] = values.T
         return problem.gather(table)
 
-    def _store(self, index: int, voltage: Float) -> None:
+    def _store(self, index: int, values: Float, kind: str = "") -> None:
         if self.plan.folder is None:
             return
         try:
             self.plan.folder.mkdir(parents=True, exist_ok=True)
-            np.save(frame_path(self.plan.folder, index), voltage.astype(np.float32))
+            np.save(frame_path(self.plan.folder, index, kind), values.astype(np.float32))
         except OSError as error:
             raise StorageError(f"a field cannot be written: {error.strerror}") from error
 
 
-def frame_path(folder: Path, index: int) -> Path:
-    """Return the file of a stored field."""
-    return folder / f"{index:06d}.npy"
+def frame_path(folder: Path, index: int, kind: str = "") -> Path:
+    """Return the file of a stored field: of the voltage, or of what `kind` names."""
+    return folder / f"{kind}{index:06d}.npy"
 
 
 _TABLES = ("activation", "repolarisation")

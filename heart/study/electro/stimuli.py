@@ -14,11 +14,12 @@ from heart.core.errors import ParameterError
 from heart.electro.activation import ActivationModel
 from heart.electro.conduction import REGISTRY as STATES
 from heart.electro.conduction import ConductionState
+from heart.electro.tissue.shock import ExtracellularStimulus
 from heart.electro.tissue.stimulus import PARAMETERS, TissueStimulus, amplitude, nodes_within
 from heart.scenario.crt import CaptureSection
 from heart.scenario.electro import MembraneSection
 from heart.scenario.electro_places import SITES, EarlySites
-from heart.scenario.electro_protocol import StimulusSection
+from heart.scenario.electro_protocol import ElectrodeSection, StimulusSection
 from heart.study.crt.candidates import place_all
 from heart.study.electro.body import Muscle
 from heart.study.electro.places import nodes_in
@@ -26,6 +27,9 @@ from heart.therapy.protocol import Protocol
 from heart.therapy.sites import Placement
 
 Int = NDArray[np.integer]
+
+
+Pulse = TissueStimulus | ExtracellularStimulus
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Placed:
     amplitude: float
     patches: tuple[tuple[Int, float], ...]
 
-    def at(self, times: Sequence[float]) -> list[TissueStimulus]:
+    def at(self, times: Sequence[float]) -> list[Pulse]:
         """Return the pulses that begin at `times` in ms."""
         return [
             TissueStimulus(
@@ -56,12 +60,41 @@ class Placed:
         ]
 
 
+@dataclass(frozen=True)
+class Wired:
+    """Electrodes on this mesh.
+
+    Attributes
+    ----------
+    label, duration, current
+        Name, ms and uA.
+    cathode, anode
+        Nodes.
+    """
+
+    label: str
+    duration: float
+    current: float
+    cathode: Int
+    anode: Int
+
+    def at(self, times: Sequence[float]) -> list[Pulse]:
+        """Return the pulses that begin at `times` in ms."""
+        name = f"stimulus {self.label!r}"
+        return [
+            ExtracellularStimulus(
+                self.cathode, self.anode, time, self.duration, self.current, name=name
+            )
+            for time in times
+        ]
+
+
 def place(
     muscle: Muscle,
     sections: Sequence[StimulusSection],
     membrane: MembraneSection,
     files: Mapping[str, Path],
-) -> dict[str, Placed]:
+) -> dict[str, Placed | Wired]:
     """Return all stimuli of a scenario on a mesh, by label.
 
     Raises
@@ -71,9 +104,12 @@ def place(
     MissingDataError
         A place that this muscle does not have.
     """
-    placed = {}
+    placed: dict[str, Placed | Wired] = {}
     for section in sections:
         name = f"stimulus {section.label!r}"
+        if section.electrodes is not None:
+            placed[section.label] = _wired(muscle, section, section.electrodes)
+            continue
         patches = _patches(muscle, section, name, files)
         alive = muscle.node_tissue != Tissue.CORE
         kept = tuple((nodes[alive[nodes]], delay) for nodes, delay in patches)
@@ -107,13 +143,23 @@ def state_of(sections: Sequence[StimulusSection]) -> ConductionState | None:
     return STATES[next(iter(names))] if names else None
 
 
-def given(placed: Mapping[str, Placed], protocol: Protocol) -> list[TissueStimulus]:
+def given(placed: Mapping[str, Placed | Wired], protocol: Protocol) -> list[Pulse]:
     """Return the pulses of one branch of a protocol."""
     return [
         pulse
         for label, stimulus in placed.items()
         for pulse in stimulus.at(protocol.times_of(label))
     ]
+
+
+def _wired(muscle: Muscle, section: StimulusSection, electrodes: ElectrodeSection) -> Wired:
+    if isinstance(section.where, (EarlySites, *SITES)):
+        raise ParameterError(f"the cathode of stimulus {section.label!r} is a site, not a place")
+    cathode, anode = (
+        np.flatnonzero(nodes_in(muscle, where, f"{end} of stimulus {section.label!r}"))
+        for end, where in (("cathode", section.where), ("anode", electrodes.anode))
+    )
+    return Wired(section.label, section.duration, electrodes.current, cathode, anode)
 
 
 def _amplitude(section: StimulusSection, membrane: MembraneSection) -> float:
