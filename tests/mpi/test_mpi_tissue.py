@@ -18,7 +18,7 @@ from heart.electro.tissue.model import MonodomainModel
 from heart.electro.tissue.monodomain import Monodomain
 from heart.electro.tissue.observer import ActivationRecorder
 from heart.electro.tissue.operators import assemble
-from heart.electro.tissue.scheme import Diffusion, Multirate, Scheme, Splitting
+from heart.electro.tissue.scheme import Diffusion, Interpolation, Multirate, Scheme, Splitting
 from heart.electro.tissue.space import TissueSpace
 from heart.electro.tissue.stimulus import TissueStimulus
 
@@ -28,6 +28,12 @@ SCHEMES = {
     "explicit": replace(SCHEME, diffusion=Diffusion.RKC, lumped=True),
     "multirate": replace(SCHEME, multirate=Multirate()),
     "bdf2": replace(SCHEME, splitting=Splitting.UNSPLIT, diffusion=Diffusion.BDF2),
+    "interpolated_states": replace(
+        SCHEME,
+        splitting=Splitting.UNSPLIT,
+        diffusion=Diffusion.IMPLICIT_EULER,
+        interpolation=Interpolation.STATE_VARIABLE,
+    ),
 }
 
 
@@ -41,7 +47,9 @@ def made(scheme, comm, degree=1):
     centre = mesh.points[mesh.cells].mean(axis=1)
     conducting = np.linalg.norm(centre - [2.0, 0.75, 0.5], axis=1) > 0.45
     kinds = (space.points[:, 2] > 0.6).astype(int)
-    layout = CellLayout((cell_model("tt2006_epi"), cell_model("tt2006_endo")), kinds)
+    g_kr = np.linspace(0.1, 0.2, len(space.points))
+    models = cell_model("tt2006_epi"), cell_model("tt2006_endo")
+    layout = CellLayout(models, kinds, {"g_Kr": g_kr})
     stimulus = TissueStimulus(np.flatnonzero(space.points[:, 0] < 0.6), 0.0, 1.0, 60.0)
     model = MonodomainModel(layout, sigma, conducting=conducting)
     return Monodomain(space, model, scheme, [stimulus])
