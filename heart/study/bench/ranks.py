@@ -15,7 +15,8 @@ import json, sys, time
 import numpy as np
 from mpi4py import MPI
 from heart.electro.tissue.scheme import load
-from heart.study.verification.niederer2011 import cube, problem
+from heart.study.verification.niederer2011 import cube
+from heart.study.verification.niederer2011_slab import problem
 slab = problem(cube(float(sys.argv[1])), load("accurate"))
 slab.run(2.0)
 best = np.inf

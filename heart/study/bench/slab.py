@@ -25,7 +25,9 @@ from heart.electro.tissue.stepping import DiffusionStep
 from heart.study.bench.clock import best_and_median, walls
 from heart.study.bench.peer import BEAT
 from heart.study.bench.row import Order, Row, Workload
-from heart.study.verification.niederer2011 import SIZE, cube, grid, problem
+from heart.study.verification.niederer2011 import cube
+from heart.study.verification.niederer2011_limit import SIZE
+from heart.study.verification.niederer2011_slab import grid, problem
 
 STEP = 0.05
 SCHEMES = ("accurate", "explicit")

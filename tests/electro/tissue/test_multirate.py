@@ -6,7 +6,7 @@ import numpy as np
 
 from heart.electro.tissue.observer import ActivationRecorder
 from heart.electro.tissue.scheme import Multirate, Scheme
-from heart.study.verification.niederer2011 import problem
+from heart.study.verification.niederer2011_slab import problem
 
 SHORT = Scheme(dt=0.02, tolerance=1e-4, lumped=True)
 

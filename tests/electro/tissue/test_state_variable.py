@@ -8,7 +8,7 @@ import pytest
 from heart.core.errors import ParameterError
 from heart.electro.tissue import scheme as schemes
 from heart.electro.tissue.observer import ActivationRecorder
-from heart.study.verification.niederer2011 import problem
+from heart.study.verification.niederer2011_slab import problem
 
 TABLE = Path(__file__).parents[2] / "refdata" / "niederer2011_chaste_nodes_h0.5mm_dt0.01ms.csv"
 UNTIL = 3.0
