@@ -93,12 +93,17 @@ def stabilisation(model: MechanicsModel, space: MechanicsSpace, p: Expression) -
     """Return α/2µ times the variance of the pressure in a cell [Dohrmann2004].
 
     For a linear pressure that is ∇p·M∇p with M the second moment of the cell about its centre.
+    Tension resists a shear of its fibres as an elastic modulus does, and the pressures that have
+    to be smoothed are of its size: without it in µ, contracting cells give their volume away.
     """
     jacobian = ufl.Jacobian(space.mesh)
     moment = (4.0 * np.eye(3) - np.ones((3, 3))) / 80.0
     spread = jacobian * ufl.as_matrix(moment.tolist()) * jacobian.T
     slope = ufl.grad(p)
-    return 0.5 * STABILISATION / shear_modulus(model) * ufl.inner(slope, spread * slope)
+    modulus = shear_modulus(model)
+    if model.active is not None:
+        modulus = modulus + model.active.tension
+    return 0.5 * STABILISATION / modulus * ufl.inner(slope, spread * slope)
 
 
 def shear_modulus(model: MechanicsModel) -> Expression:

@@ -19,8 +19,8 @@ from heart.report import bullseye, scene, theme
 from heart.report.panels import ColourBar, compose, render
 from heart.report.views import VIEWS, look, look_flat
 from heart.study.mechanics.numbering import vertex_means
-from heart.study.mechanics.qoi import CAVITY
 from heart.study.mechanics.result import MechanicsResult, Moment
+from heart.study.mechanics.systole import CAVITY
 
 Float = NDArray[np.floating]
 Int = NDArray[np.integer]

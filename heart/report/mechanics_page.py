@@ -13,8 +13,9 @@ from heart.report.mechanics_figures import title
 from heart.report.mechanics_klotz import fit_context
 from heart.report.page_file import provenance
 from heart.study import expected
-from heart.study.mechanics.qoi import CAVITY, quantities, row_of
+from heart.study.mechanics.qoi import quantities
 from heart.study.mechanics.result import MechanicsResult
+from heart.study.mechanics.systole import CAVITY, row_of
 
 # Least volume ratio of a cell (assumed) below which a page warns.
 TRUSTED = 0.7

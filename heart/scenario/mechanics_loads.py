@@ -128,8 +128,19 @@ class LoadSection(Section):
         Field(strict=True, description="Base carries the pressure on the lid; not if it is held."),
     ] = False
 
+    valves: Annotated[
+        bool,
+        Field(strict=True, description="Rings carry the pressure on their closed valves."),
+    ] = False
+
     @model_validator(mode="after")
     def _named(self) -> LoadSection:
+        if self.valves and (self.curves or self.by_volume or self.basal_traction):
+            raise fault(
+                "value",
+                "valves carry pressures of stages alone",
+                expected="no curves, no volumes and no basal_traction beside valves",
+            )
         labels = [stage.label for stage in self.stages]
         if len(set(labels)) < len(labels):
             raise fault("value", "two stages have the same label")

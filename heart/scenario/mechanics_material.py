@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from heart.core.validation import Count, OneOf, Quantity, Section, did_you_mean, fault
-from heart.mechanics.compressibility import BULK
+from heart.mechanics.compressibility import AUGMENTATION, BULK
 from heart.mechanics.materials.registry import REGISTRY
 from heart.scenario.electro_places import Place
 from heart.scenario.mechanics_curves import Value, values_of
@@ -68,6 +68,9 @@ class CompressibilitySection(Section):
     bulk_modulus: Annotated[float, Quantity.of(BULK)] | None = Field(
         default=None, description="null: that of the parameter table; none if incompressible."
     )
+    augmentation: Annotated[float, Quantity.of(AUGMENTATION)] | None = Field(
+        default=None, description="Of elements with a pressure; null: none."
+    )
     law: Literal["logarithmic", "quadratic"] = "logarithmic"
 
     @model_validator(mode="after")
@@ -77,6 +80,12 @@ class CompressibilitySection(Section):
                 "parameter",
                 "an incompressible muscle has no bulk modulus",
                 fix="use kind: nearly_incompressible",
+            )
+        if self.kind == "penalty" and self.augmentation is not None:
+            raise fault(
+                "parameter",
+                "a penalty has no augmentation: it has no pressure to augment",
+                fix="give its bulk_modulus",
             )
         return self
 

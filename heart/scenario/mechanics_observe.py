@@ -28,6 +28,11 @@ class MechanicsObserveSection(Section):
         default=(), max_length=20, description="Times of a run in time that are shown and kept."
     )
 
+    stress: Annotated[
+        bool,
+        Field(strict=True, description="Stress along the fibre and work of the muscle, each step."),
+    ] = False
+
     @model_validator(mode="after")
     def _named(self) -> MechanicsObserveSection:
         names = [probe.label for probe in self.probes]

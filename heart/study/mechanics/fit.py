@@ -108,7 +108,10 @@ class _Pass:
         self.configuration.to_image()
         specimen, space = self.specimen, self.space
         model = model_of(self.scenario, specimen, space, None)
-        loads = [*supports_of(self.scenario, specimen, space), *pressed(self.section, specimen)]
+        loads = [
+            *supports_of(self.scenario, specimen, space),
+            *pressed(self.scenario, self.section, specimen),
+        ]
         self.problem = StaticProblem(model, space, self.axes, loads)
         self.image = volumes_in(specimen, space, self.problem.state)
         self.cavity = specimen.tags(LEFT)[0]

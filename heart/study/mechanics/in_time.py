@@ -78,11 +78,11 @@ class _March:
         self.taken += 1
         before, now = step.time - section.dt, step.time
         wanted = [time for time in self.scenario.observe.moments if before < time - _CLOSE <= now]
-        fields = keeper.note(
+        keeper.note(
             now, least_ratio=step.least_ratio, iterations=step.iterations, failures=step.failures
         )
         for time in wanted:
-            keeper.reach(f"{time:g}_ms", now, fields)
+            keeper.reach(f"{time:g}_ms", now)
         if self.taken == _TIMED:
             per_step = (clock.perf_counter() - self.began) / self.taken
             keeper.estimate(per_step * (section.duration - now) / section.dt)

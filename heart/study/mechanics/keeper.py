@@ -41,16 +41,18 @@ class Keeper:
     def __post_init__(self) -> None:
         self.recorder: Recorder = self.prepared.recorder()
         self._written = clock.perf_counter()
+        self._noted: Arrays = {}
 
     def note(self, at: float, **more: Any) -> Arrays:
         """Note the present state and return its fields. Collective."""
-        fields = self.prepared.fields()
-        self.recorder.note(self.prepared.noted(at, **more), fields)
+        numbers, fields = self.prepared.measured()
+        self.recorder.note(self.prepared.noted(at, wall=numbers, **more), fields)
+        self._noted = fields
         return fields
 
-    def reach(self, label: str, at: float, fields: Arrays | None = None) -> None:
-        """Keep the present state as a moment of the result. Collective."""
-        self.moments.append(moment_of(label, at, fields or self.prepared.fields()))
+    def reach(self, label: str, at: float) -> None:
+        """Keep the state that was noted last as a moment of the result. Collective."""
+        self.moments.append(moment_of(label, at, self._noted or self.prepared.fields()))
 
     def due(self) -> bool:
         """Return whether a state was last written long ago. Collective."""
@@ -70,6 +72,9 @@ class Keeper:
         else:
             state = {**numbering.arrays(engine.state), **engine.snapshot()}
         arrays: Arrays = {f"state/{name}": value for name, value in state.items()}
+        if self.prepared.stress is not None:
+            told_of = self.prepared.stress.snapshot()
+            arrays |= {f"stress/{name}": value for name, value in told_of.items()}
         arrays |= {f"recorder/{name}": value for name, value in self.recorder.snapshot().items()}
         for moment in self.moments:
             arrays |= {f"moment/{moment.label}/{k}": v for k, v in _of_moment(moment).items()}
@@ -102,6 +107,8 @@ class Keeper:
             numbering.put(engine.state, state)
             engine.restore(state)
         self.recorder.restore(_part(arrays, "recorder/"))
+        if self.prepared.stress is not None:
+            self.prepared.stress.restore(_part(arrays, "stress/"))
         try:
             self.moments = [
                 moment_of(str(label), float(when), _part(arrays, f"moment/{label}/"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from dolfinx import fem
 from numpy.typing import NDArray
 
+from heart.anatomy.heart_mesh import Boundary
 from heart.core.parameters import Parameter
 from heart.mechanics.active import ActiveStress
 from heart.mechanics.compressibility import Compressibility, Incompressible, Penalty, VolumeLaw
@@ -18,6 +19,7 @@ from heart.mechanics.materials.registry import REGISTRY
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.pericardium import ApexMount, Pericardium, stiffness_field
 from heart.mechanics.space import Element, MechanicsSpace
+from heart.mechanics.valves import valve_shares
 from heart.mechanics.viscosity import KelvinVoigt
 from heart.scenario.mechanics import MechanicsScenario
 from heart.scenario.mechanics_dynamics import TimeSection
@@ -149,13 +151,44 @@ def _given(section: Any, names: Sequence[str]) -> dict[str, float]:
 
 def pressures_of(scenario: MechanicsScenario, specimen: Specimen) -> list[Load]:
     """Return a follower pressure for each tag that any stage loads, at its largest."""
-    found: list[Load] = []
-    for name in scenario.loads.loaded:
-        largest = max(
-            (stage.prescribed[0].get(name, 0.0) for stage in scenario.loads.stages), key=abs
-        )
-        found += [FollowerPressure(tag, largest) for tag in specimen.tags(name)]
+    largest = {
+        name: max((stage.prescribed[0].get(name, 0.0) for stage in scenario.loads.stages), key=abs)
+        for name in scenario.loads.loaded
+    }
+    return pressing(largest, acting(scenario, specimen))
+
+
+def acting(scenario: MechanicsScenario, specimen: Specimen) -> dict[str, dict[int, float]]:
+    """Return by boundary the tags on which its pressure acts, and how many times.
+
+    Once on its own, and with closed valves negative times on their rings.
+    """
+    unloaded = scenario.unload.pressure if scenario.unload else {}
+    named = dict.fromkeys([*scenario.loads.loaded, *map(str, unloaded)])
+    found = {name: dict.fromkeys(specimen.tags(name), 1.0) for name in named}
+    for name in specimen.chambers if scenario.loads.valves else ():
+        if name in found:
+            shares = valve_shares(specimen.mesh, Boundary(specimen.tags(name)[0]))
+            found[name] |= {tag: -share for tag, share in shares.items()}
     return found
+
+
+def sums(
+    pressures: Mapping[str, float], where: Mapping[str, Mapping[int, float]]
+) -> dict[int, float]:
+    """Return the pressure in kPa on each tag from those of boundaries, see `acting`."""
+    found: dict[int, float] = {}
+    for name, pressure in pressures.items():
+        for tag, times in where[name].items():
+            found[tag] = found.get(tag, 0.0) + times * pressure
+    return found
+
+
+def pressing(
+    pressures: Mapping[str, float], where: Mapping[str, Mapping[int, float]]
+) -> list[Load]:
+    """Return a follower pressure for each tag, see `acting`."""
+    return [FollowerPressure(tag, value) for tag, value in sums(pressures, where).items()]
 
 
 def ramp_tension(scenario: MechanicsScenario, space: MechanicsSpace) -> tuple[Any, Any]:
@@ -169,9 +202,10 @@ def ramp_tension(scenario: MechanicsScenario, space: MechanicsSpace) -> tuple[An
 def _compressibility(section: CompressibilitySection) -> Compressibility:
     match section.kind:
         case "incompressible":
-            return Incompressible()
+            return Incompressible(augmentation=section.augmentation or 0.0)
         case "nearly_incompressible":
-            return Incompressible(section.bulk_modulus or Penalty().bulk_modulus)
+            bulk = section.bulk_modulus or Penalty().bulk_modulus
+            return Incompressible(bulk, section.augmentation or 0.0)
         case "penalty":
             law = VolumeLaw[section.law.upper()]
             return Penalty(section.bulk_modulus or Penalty().bulk_modulus, law)

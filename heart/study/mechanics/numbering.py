@@ -115,6 +115,22 @@ class Numbering:
             self._comm.Allreduce(MPI.IN_PLACE, whole, op=MPI.SUM)
         return whole
 
+    def vertices(self, space: Any, values: Float) -> Float:
+        """Return values (k,) of a continuous linear space, ghosts included, by vertex. Collective.
+
+        Parameters
+        ----------
+        space
+            Scalar, on the mesh of this numbering.
+        """
+        count = len(values)
+        dofs, nodes, total = self._number(space, np.arange(count, dtype=np.int64))
+        whole = np.zeros(total)
+        whole[nodes] = values[dofs[:, 0]]
+        if self._comm.size > 1:
+            self._comm.Allreduce(MPI.IN_PLACE, whole, op=MPI.SUM)
+        return whole
+
     def gather_points(self, values: Float) -> Float:
         """Return rows (k, cells * points) of this rank as (cells, points, k) on all ranks."""
         rows = values.reshape(len(values), len(self._cell), -1)

@@ -18,9 +18,11 @@ from heart.numerics import series
 from heart.study.mechanics.fitted import write_curve
 from heart.study.mechanics.numbering import vertex_means
 from heart.study.mechanics.prepare import FRAMES
-from heart.study.mechanics.qoi import AXES, CAVITY, quantities
+from heart.study.mechanics.qoi import AXES, quantities
 from heart.study.mechanics.recorders import frame_path
 from heart.study.mechanics.result import MechanicsResult
+from heart.study.mechanics.systole import CAVITY
+from heart.study.mechanics.wall import ROTATIONS, STRESS, WORK
 
 Float = NDArray[np.floating]
 
@@ -95,6 +97,9 @@ def write_traces(result: MechanicsResult, path: Path) -> Path:
         columns[f"{CAVITY[name]}_volume_mm3"] = values
     if traces.tension.any():
         columns["tension_kPa"] = traces.tension
+    for name, values in traces.wall.items():
+        shown, factor = _shown(name)
+        columns[f"{name.replace('.', '_')}_{shown}"] = factor * values
     for probe, places in zip(result.probes, traces.places, strict=True):
         columns |= {f"{probe.label}_{axis}_mm": places[:, k] for k, axis in enumerate(AXES)}
     columns["least_volume_ratio"] = traces.least_ratio
@@ -106,6 +111,13 @@ def write_traces(result: MechanicsResult, path: Path) -> Path:
         for row in np.column_stack(list(columns.values())):
             writer.writerow([f"{value:.8g}" for value in row])
     return path
+
+
+def _shown(name: str) -> tuple[str, float]:
+    """Return the unit in which a number of the wall is written, and the factor to it."""
+    if name in ROTATIONS:
+        return "deg", float(np.degrees(1.0))
+    return {STRESS: "kPa", WORK: "uJ"}.get(name, "mm"), 1.0
 
 
 def _write_series(result: MechanicsResult, run_dir: Path) -> Path:

@@ -23,6 +23,8 @@ from heart.mechanics.static import StaticProblem
 from heart.numerics import profiles
 from heart.numerics.profiles import Profile
 from heart.observe.probes import Probes
+from heart.observe.stress import Stresses
+from heart.observe.wall_points import WallPoints
 from heart.scenario.load import LoadedScenario
 from heart.scenario.mechanics import MechanicsScenario
 from heart.scenario.mechanics_dynamics import TimeSection
@@ -32,6 +34,7 @@ from heart.study.mechanics.directions import Directed, directed
 from heart.study.mechanics.fit import fitted_reference
 from heart.study.mechanics.marching import Marching
 from heart.study.mechanics.model import (
+    acting,
     element_of,
     model_of,
     pressures_of,
@@ -43,6 +46,7 @@ from heart.study.mechanics.recorders import Noted, Recorder
 from heart.study.mechanics.specimen import Specimen, fibres_on, specimen_of
 from heart.study.mechanics.staged import StagedProblem, StagedRelation
 from heart.study.mechanics.unload import Reference, to_reference
+from heart.study.mechanics.wall import HeartWall, MuscleStress
 
 Float = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
@@ -72,6 +76,8 @@ class Prepared:
         What is measured of each cell.
     reference
         Of the unloading; None where the mesh is free of stress.
+    wall, stress
+        What is measured at each step: of a heart's wall, and of stress where it is asked for.
     scenario, folder
         What is asked, and where the run is written.
     """
@@ -84,6 +90,8 @@ class Prepared:
     ladder: tuple[Profile, ...]
     directed: Directed
     reference: Reference | None
+    wall: HeartWall | None
+    stress: MuscleStress | None
     scenario: MechanicsScenario
     folder: Path
 
@@ -113,7 +121,21 @@ class Prepared:
             tuple(self.volumes),
             len(self.probes.names),
             self.folder / FRAMES if writes else None,
+            (
+                *(() if self.wall is None else self.wall.names),
+                *(() if self.stress is None else self.stress.names),
+            ),
         )
+
+    def measured(self) -> tuple[dict[str, float], Arrays]:
+        """Return numbers of the wall and fields of the present state, the next step. Collective."""
+        numbers = {} if self.wall is None else self.wall.measured()
+        fields = self.fields()
+        if self.stress is not None:
+            more, of_stress = self.stress.record()
+            numbers |= more
+            fields |= of_stress
+        return numbers, fields
 
     def fields(self) -> Arrays:
         """Return displacement, pressure and what is measured of each cell now. Collective."""
@@ -181,6 +203,9 @@ def prepare(loaded: LoadedScenario[MechanicsScenario], folder: Path, watch: Tele
             for name in specimen.chambers
             for tag in specimen.tags(name)
         }
+    measured = directed(specimen)
+    with watch.step("Observations"):
+        wall, stress = _observers(scenario, specimen, engine, numbering, measured)
     return Prepared(
         specimen=specimen,
         engine=engine,
@@ -188,11 +213,38 @@ def prepare(loaded: LoadedScenario[MechanicsScenario], folder: Path, watch: Tele
         volumes=volumes,
         probes=Probes(space, {one.label: one.position for one in scenario.observe.probes}),
         ladder=ladder,
-        directed=directed(specimen),
+        directed=measured,
         reference=reference,
+        wall=wall,
+        stress=stress,
         scenario=asked,
         folder=folder,
     )
+
+
+def _observers(
+    scenario: MechanicsScenario,
+    specimen: Specimen,
+    engine: StagedProblem | Marching,
+    numbering: Numbering,
+    measured: Directed,
+) -> tuple[HeartWall | None, MuscleStress | None]:
+    """Return what is measured beside volumes and probes."""
+    problem, segments = engine.problem, measured.segments
+    space = problem.space
+    held = segments is not None and bool(specimen.boundaries["rings"])
+    if not held and not scenario.observe.stress:
+        return None, None
+    u, p = space.split(engine.state)
+    points = WallPoints(space, u)
+    wall = stress = None
+    if segments is not None and held:
+        wall = HeartWall(specimen, space, points, u, segments)
+    if scenario.observe.stress:
+        left = None if segments is None else points.per_cell(segments) > 0
+        stresses = Stresses(points, problem.model, problem.axes, u, p)
+        stress = MuscleStress(stresses, numbering, left)
+    return wall, stress
 
 
 def _staged(
@@ -202,11 +254,11 @@ def _staged(
     model = model_of(scenario, specimen, space, stress)
     axes, supports = specimen.axes(space), supports_of(scenario, specimen, space)
     loads = scenario.loads
-    tags = {name: specimen.tags(name) for name in loads.loaded}
+    where = acting(scenario, specimen)
     if not loads.by_volume and not loads.basal_traction:
         pressures = pressures_of(scenario, specimen)
         problem = StaticProblem(model, space, axes, [*supports, *pressures])
-        return StagedProblem(problem, tags, constant)
+        return StagedProblem(problem, where, constant)
     names = loads.loaded
     others = [name for name in names if name not in specimen.chambers]
     if others:
@@ -224,7 +276,7 @@ def _staged(
     bordered = with_cavities(
         model, space, axes, supports, cavities, relation=relation, carried_by=base
     )
-    return StagedProblem(bordered, tags, constant, names, relation)
+    return StagedProblem(bordered, where, constant, names, relation)
 
 
 def _rest(space: MechanicsSpace, specimen: Specimen, name: str) -> float:

@@ -11,16 +11,19 @@ import numpy as np
 from heart.numerics import tetrahedra
 from heart.study.mechanics.fitted import fit_quantities
 from heart.study.mechanics.result import MechanicsResult, Moment
+from heart.study.mechanics.systole import CAVITY, end_diastole, row_of, since
+from heart.study.mechanics.wall import STRESS, WORK
 
 AXES = "xyz"
-CAVITY = {"lv_endo": "lv", "rv_endo": "rv"}
 MM3_PER_ML = 1000.0
+UJ_PER_MJ = 1000.0
 
 
 def quantities(result: MechanicsResult) -> dict[str, Any]:
     """Return qoi.json as plain data: {name: {value, unit, interval}}.
 
-    Names begin with ``reference`` or the label of a stage.
+    Names begin with ``reference`` or the label of a stage. Strains called ``…_strain.mean`` are
+    Green–Lagrange and from rest, ``lv.strain.…`` are changes of length from the end of filling.
     """
     traces = result.traces
     named: dict[str, Any] = {
@@ -45,11 +48,6 @@ def quantities(result: MechanicsResult) -> dict[str, Any]:
     named["least_volume_ratio"] = _entry(float(traces.least_ratio.min()), "1")
     named["timing.run_s"] = _entry(result.timings.get("run"), "s")
     return named
-
-
-def row_of(result: MechanicsResult, moment: Moment) -> int:
-    """Return the step at which a moment was noted."""
-    return int(np.abs(result.traces.at - moment.at).argmin())
 
 
 def _of_moment(result: MechanicsResult, moment: Moment) -> dict[str, Any]:
@@ -82,6 +80,13 @@ def _of_moment(result: MechanicsResult, moment: Moment) -> dict[str, Any]:
             lv = result.segments > 0
             share = volume[lv] / volume[lv].sum()
             found[f"lv.{name}.mean"] = _entry(float(share @ moment.fields[name][lv]), "1")
+    if STRESS in traces.wall:
+        found["lv.fibre_stress.mean"] = _entry(float(traces.wall[STRESS][row]), "kPa")
+        found["work"] = _entry(float(traces.wall[WORK][row]) / UJ_PER_MJ, "mJ")
+    start = end_diastole(result, moment)
+    if start is not None:
+        numbers = since(result, moment, start)
+        found |= {name: _entry(one.value, one.unit) for name, one in numbers.items()}
     largest = np.linalg.norm(moment.displacement, axis=1).max()
     found["displacement.largest"] = _entry(float(largest), "mm")
     return found

@@ -7,7 +7,7 @@ the record of one that was not stopped. Fields lie on disk until the run ends.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Noted:
     least_ratio: float
     iterations: int = 0
     failures: int = 0
+    wall: Mapping[str, float] = field(default_factory=dict)
 
 
 class Recorder:
@@ -46,6 +47,8 @@ class Recorder:
         How many places are followed.
     folder
         Where fields are put; None on ranks that do not write, or when they are not wanted.
+    wall
+        Names of what is measured of the wall.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class Recorder:
         volumes: Sequence[str],
         probes: int,
         folder: Path | None,
+        wall: Sequence[str] = (),
     ) -> None:
+        self._wall = tuple(wall)
         self._pressures, self._volumes = tuple(pressures), tuple(volumes)
         self._probes, self._folder = probes, folder
         self._rows: list[Float] = []
@@ -64,7 +69,8 @@ class Recorder:
         head = [one.at, one.tension, one.least_ratio, float(one.iterations), float(one.failures)]
         loads = [one.pressures.get(name, 0.0) for name in self._pressures]
         volumes = [one.volumes[name] for name in self._volumes]
-        self._rows.append(np.concatenate([head, loads, volumes, one.places.ravel()]))
+        wall = [one.wall[name] for name in self._wall]
+        self._rows.append(np.concatenate([head, loads, volumes, wall, one.places.ravel()]))
         if self._folder is not None:
             _store(frame_path(self._folder, len(self._rows) - 1), fields)
 
@@ -73,7 +79,8 @@ class Recorder:
         table = np.array(self._rows).reshape(len(self._rows), self._columns)
         first = 5 + len(self._pressures)
         second = first + len(self._volumes)
-        places = table[:, second:].reshape(len(table), self._probes, 3)
+        third = second + len(self._wall)
+        places = table[:, third:].reshape(len(table), self._probes, 3)
         return Traces(
             at=table[:, 0],
             pressures=dict(zip(self._pressures, table[:, 5:first].T.copy(), strict=True)),
@@ -83,6 +90,7 @@ class Recorder:
             least_ratio=table[:, 2],
             iterations=table[:, 3].astype(np.int64),
             failures=table[:, 4].astype(np.int64),
+            wall=dict(zip(self._wall, table[:, second:third].T.copy(), strict=True)),
         )
 
     def snapshot(self) -> Arrays:
@@ -106,7 +114,8 @@ class Recorder:
 
     @property
     def _columns(self) -> int:
-        return 5 + len(self._pressures) + len(self._volumes) + 3 * self._probes
+        named = len(self._pressures) + len(self._volumes) + len(self._wall)
+        return 5 + named + 3 * self._probes
 
 
 def frame_path(folder: Path, index: int) -> Path:

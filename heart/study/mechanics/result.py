@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,8 @@ class Traces:
         (T,) of Newton's method, failed attempts left out.
     failures
         (T,) attempts that failed before the step.
+    wall
+        {name: (T,)} of a heart in rad, mm, kPa and µJ, see `heart.study.mechanics.wall`.
     """
 
     at: Float
@@ -80,6 +82,7 @@ class Traces:
     least_ratio: Float
     iterations: Int
     failures: Int
+    wall: Mapping[str, Float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

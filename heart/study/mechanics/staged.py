@@ -20,6 +20,7 @@ from heart.mechanics.static import StaticProblem
 from heart.numerics.newton import NonlinearOutcome
 from heart.numerics.profiles import Profile
 from heart.numerics.step_controller import Worst
+from heart.study.mechanics.model import sums
 
 Float = NDArray[np.float64]
 
@@ -83,8 +84,8 @@ class StagedProblem:
     ----------
     problem
         Solved and put back: with pressures as numbers, or with cavities by `StagedRelation`.
-    tags
-        Tags of each boundary that is loaded.
+    acting
+        By boundary that is loaded, the tags on which its pressure acts, and how many times.
     tension
         Constant of the active tension; None where the muscle is passive.
     cavities, relation
@@ -94,12 +95,12 @@ class StagedProblem:
     def __init__(
         self,
         problem: StaticProblem | CavityProblem,
-        tags: Mapping[str, tuple[int, ...]],
+        acting: Mapping[str, Mapping[int, float]],
         tension: Any,
         cavities: Sequence[str] = (),
         relation: StagedRelation | None = None,
     ) -> None:
-        self._inner, self._tags, self._tension = problem, tags, tension
+        self._inner, self._acting, self._tension = problem, acting, tension
         self._cavities, self._relation = tuple(cavities), relation
         self._start, self._end = Loads(), Loads()
         self._pressure: dict[str, float] = {}
@@ -146,10 +147,7 @@ class StagedProblem:
             self._relation.apply(fraction)
         if isinstance(self._inner, CavityProblem):
             return
-        pressures = {
-            tag: value for name, value in self._pressure.items() for tag in self._tags[name]
-        }
-        self._inner.set_pressures(pressures)
+        self._inner.set_pressures(sums(self._pressure, self._acting))
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Return unknowns beside those of the muscle: pressures and traction on the base."""

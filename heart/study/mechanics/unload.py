@@ -18,7 +18,7 @@ from heart.mechanics.axes import Axes
 from heart.mechanics.cavity_volume import VolumeFunctional
 from heart.mechanics.configuration import Configuration
 from heart.mechanics.inverse import InverseProblem
-from heart.mechanics.loads import FollowerPressure, Load
+from heart.mechanics.loads import Load
 from heart.mechanics.space import MechanicsSpace
 from heart.mechanics.static import StaticProblem
 from heart.mechanics.unloading import (
@@ -32,7 +32,7 @@ from heart.numerics.profiles import Profile
 from heart.scenario.mechanics import MechanicsScenario
 from heart.scenario.mechanics_fit import UnloadSection
 from heart.study.mechanics.fitted import FittedLaw
-from heart.study.mechanics.model import model_of, supports_of
+from heart.study.mechanics.model import acting, model_of, pressing, supports_of
 from heart.study.mechanics.numbering import Numbering
 from heart.study.mechanics.specimen import Specimen, fibres_on
 
@@ -67,13 +67,10 @@ class Reference:
     fitted: FittedLaw | None = None
 
 
-def pressed(section: UnloadSection, specimen: Specimen) -> list[Load]:
+def pressed(scenario: MechanicsScenario, section: UnloadSection, specimen: Specimen) -> list[Load]:
     """Return the pressures that the image bears."""
-    return [
-        FollowerPressure(tag, value)
-        for name, value in section.pressure.items()
-        for tag in specimen.tags(name)
-    ]
+    pressures = {str(name): value for name, value in section.pressure.items()}
+    return pressing(pressures, acting(scenario, specimen))
 
 
 def volumes_in(specimen: Specimen, space: MechanicsSpace, state: Any) -> dict[str, float]:
@@ -116,7 +113,7 @@ def to_reference(
         Not converged; says how far it came and where.
     """
     model = model_of(scenario, specimen, space, None)
-    loads = [*supports_of(scenario, specimen, space), *pressed(section, specimen)]
+    loads = [*supports_of(scenario, specimen, space), *pressed(scenario, section, specimen)]
     problem = StaticProblem(model, space, axes, loads)
     image = volumes_in(specimen, space, problem.state)
     configuration = Configuration(space, axes)
