@@ -116,7 +116,7 @@ class DynamicProblem:
         self.loads, self.drives = tuple(loads), tuple(drives)
         inert = BACKWARD_EULER if model.density is None else BENCHMARK
         self.scheme = inert if scheme is None else scheme
-        self.time, self._trial = 0.0, 0.0
+        self.time, self._trial, self._open = 0.0, 0.0, False
         mesh = space.mesh
         self._speed, self._force = fem.Constant(mesh, 0.0), fem.Constant(mesh, 0.0)
         self._past_speed, self._past_force = self._function("speed"), self._function("force")
@@ -257,7 +257,7 @@ class DynamicProblem:
             As `NewtonSolver.solve`.
         """
         u, v, a = (_owned(one) for one in (self.present, self.velocity, self.acceleration))
-        self._trial = step
+        self._trial, self._open = step, True
         self.load_at(self.time + (1.0 - self.scheme.alpha_f) * step)
         speed, force = self.scheme.middle(step)
         self._speed.value, self._force.value = speed[0], force[0]
@@ -283,16 +283,32 @@ class DynamicProblem:
         new = [row[0] * change + row[1] * v + row[2] * a for row in ends]
         for rate in new:
             rate[still] = 0.0
-        moved = u + change
-        moved[still] = balanced[still]
-        self._set(self.present, moved)
+        self._set(self.present, self._end(balanced))
         self._set(self.velocity, new[0])
         self._set(self.acceleration, new[1])
         self.time += self._trial
+        self._open = False
 
     def worst(self) -> Worst:
-        """Return the smallest volume ratio of the balanced state over all cells. Collective."""
-        return self._watch.worst()
+        """Return the smallest volume ratio over all cells. Collective.
+
+        Of the balanced state, and of the end of a step that is not accepted yet: that lies beyond
+        the balanced time, and a squeeze that is fast can leave it where nothing can be solved.
+        """
+        found = [self._watch.worst()]
+        if self._open:
+            balanced = self.system.values()
+            self.system.set_values(self._end(balanced))
+            found.append(self._watch.worst())
+            self.system.set_values(balanced)
+        return min(found, key=lambda one: one.ratio if np.isfinite(one.ratio) else -np.inf)
+
+    def _end(self, balanced: Float) -> Float:
+        """Return the unknowns at the end of the step whose balanced state is given."""
+        u, still = _owned(self.present), ~self._watch.moving
+        end = u + (balanced - u) / (1.0 - self.scheme.alpha_f)
+        end[still] = balanced[still]
+        return np.asarray(end)
 
     def jump(self) -> float:
         """Return how far the last trial moved the body, in sizes of the body. Collective."""
