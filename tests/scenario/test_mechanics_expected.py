@@ -26,7 +26,10 @@ SLOW = sorted(
     if f"{folder}/{path.stem}" not in QUICK
 )
 # A beat with inertia takes minutes; the first of its kind stands for all in every run of the tests.
-LONG = ("elastodynamics_mono_0a", "elastodynamics_mono_0b", "elastodynamics_pair")
+LONG = tuple(
+    f"elastodynamics_{name}"
+    for name in ("mono_0a", "mono_0b", "mono_2a", "mono_2b", "mono_2c", "pair")
+)
 
 
 def _marked(name: str) -> object:

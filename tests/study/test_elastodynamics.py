@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from heart.mechanics.curves import Curve
 from heart.mechanics.space import Element
 from heart.study.verification.elastodynamics import (
     against_teams,
@@ -16,6 +17,7 @@ from heart.study.verification.elastodynamics import (
     red,
     snap,
     teams,
+    turned_over,
 )
 from heart.study.verification.elastodynamics_cases import (
     CASES,
@@ -107,3 +109,32 @@ def test_the_snap_is_found() -> None:
     rows = snap("made up", made_up(times, np.column_stack([x, 0.0 * x, z])), gated=True)
     assert all(row.passed for row in rows)
     assert [row.ours for row in rows] == pytest.approx([10.5, 235.0, 242.0])
+
+
+def test_after_the_snap_a_motion_amid_the_teams_passes() -> None:
+    """The middle of their range is at no distance; p0 on the other side is at more than one."""
+    table = teams("0B")
+    times = np.array([0.0, 320.0])
+    motion = {}
+    for probe in ("p0", "p1"):
+        middle = [0.5 * (table[probe, axis][2][0] + table[probe, axis][3][0]) for axis in "xyz"]
+        motion[probe] = np.array([[0.0, 0.0, 0.0], middle])
+    ours = replace(made_up(times, motion["p0"]), displacements=motion)
+    gated = [row for row in turned_over(ours) if row.gate is not None]
+    assert [row.ours for row in gated] == pytest.approx([0.0, 0.0], abs=1e-12)
+    motion["p0"] = motion["p0"] * [1.0, 1.0, -1.0]
+    mirrored = [row for row in turned_over(replace(ours, displacements=motion)) if row.gate]
+    assert mirrored[0].ours > 1.0
+    assert not mirrored[0].passed
+
+
+def test_the_pair_is_the_benchmarks() -> None:
+    """Its tension has times of its own, and its first step moves both cavities as pressures do."""
+    assert CASES["pair"].tension is not None
+    peak = Curve(CASES["pair"].tension).at(np.linspace(450.0, 520.0, 701)).max()
+    assert peak == pytest.approx(120.78, rel=0.01)
+    coarse = Discretisation(edge=16.0, irregular=True, step=10.0)
+    series = run_case(CASES["pair"], coarse, until=30.0)
+    for cavity in ("LV_ENDO", "RV_ENDO"):
+        volume = series.volumes[cavity] / series.volumes[cavity][0]
+        assert 1.0 < volume[-1] < 1.05

@@ -30,6 +30,7 @@ from heart.anatomy.benchmark_ventricles import (
     fibre_axes,
     irregular_monoventricle,
     monoventricle,
+    published_pair,
 )
 from heart.anatomy.fibres import FibreAngles, fibres
 from heart.anatomy.heart_mesh import Boundary, HeartMesh
@@ -83,6 +84,7 @@ def _stiffer(a: float, a_f: float, a_fs: float, a_s: float) -> HolzapfelOgden:
     return HolzapfelOgden(a=a, a_f=a_f, a_fs=a_fs, a_s=a_s)
 
 
+PAIR_TENSION = TensionLaw(begin=163.0, end=500.0)
 _LV = {Boundary.LV_ENDO: PressureLaw()}
 CASES: dict[str, Case] = {
     case.name: case
@@ -103,7 +105,7 @@ CASES: dict[str, Case] = {
             TensionLaw(strength=200.0), _LV,
         ),
         Case(
-            "pair", "two ventricles of own geometry", tension=TensionLaw(),
+            "pair", "two ventricles", tension=PAIR_TENSION,
             pressures={Boundary.LV_ENDO: LEFT_OF_TWO, Boundary.RV_ENDO: RIGHT_OF_TWO}, pair=True,
         ),
     )
@@ -122,13 +124,16 @@ class Discretisation:
     curved
         Boundary edges on the ellipsoids; else straight, as in the benchmark's mesh.
     irregular
-        Cells of the mesher, straight; the number of layers is then the mesher's.
+        Cells of the mesher, straight, as the teams had; else those of a regular grid. The number
+        of layers is then the mesher's, and the pair is the benchmark's and not our own.
     seed
         Of the mesher.
     element
         `P2` has the benchmark's penalty, `P2_P1` the mixed form with the same bulk modulus.
     step
         ms.
+    before
+        Ends and steps in ms of stretches that come first, in order.
     """
 
     edge: float = 8.0
@@ -138,6 +143,7 @@ class Discretisation:
     seed: int = 1
     element: Element = Element.P2
     step: float = 2.0
+    before: tuple[tuple[float, float], ...] = ()
     degree: int = 4
     scheme: Scheme = BENCHMARK
 
@@ -198,7 +204,9 @@ def run_case(
         Told of each accepted step.
     """
     problem = build(case, cut, until)
-    return observe(case, problem, cut.step, until=until, budget=budget, accepted=accepted)
+    return observe(
+        case, problem, cut.step, until=until, before=cut.before, budget=budget, accepted=accepted
+    )
 
 
 def build(case: Case, cut: Discretisation, until: float = DURATION) -> DynamicProblem:
@@ -234,6 +242,7 @@ def observe(
     step: float,
     *,
     until: float = DURATION,
+    before: Sequence[tuple[float, float]] = (),
     budget: bool = False,
     accepted: Callable[[TimeStep], None] | None = None,
 ) -> Series:
@@ -257,7 +266,8 @@ def observe(
             accepted(taken)
 
     stepper = TimeStepper(problem, [load(name) for name in LADDER])
-    stepper.run(until, step, [note])
+    for end, size in (*before, (until, step)):
+        stepper.run(min(end, until), size, [note])
     grid, motion = np.array(times), np.array(moved)
     layout = problem.space.space.dofmap
     return Series(
@@ -274,7 +284,7 @@ def observe(
 
 def _space(case: Case, cut: Discretisation) -> tuple[HeartMesh, MechanicsSpace]:
     if case.pair:
-        heart = biventricle(cut.edge)
+        heart = (published_pair if cut.irregular else biventricle)(cut.edge)
         points, cells = heart.points, np.asarray(heart.cells)
     elif cut.irregular:
         heart = irregular_monoventricle(cut.edge, seed=cut.seed)

@@ -4,6 +4,10 @@ The same heart, the same early sites, the same speeds: given to the eikonal equa
 of the reaction-eikonal model, and as tuned conductivities to the monodomain equation. The fast
 endocardium is left out of all three, because a monodomain has no such sheet. Then one second of
 the reaction-eikonal beat is timed.
+
+Each difference has a name: latency of the stimulus and the speeds of the mesh are measured in a
+block of the same kind of mesh, not on the heart; the error of the first-order eikonal solution
+and the delay of curved fronts, which only the monodomain has, are shown beside.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from heart.anatomy.block import Grain
 from heart.anatomy.build import build_heart
 from heart.anatomy.case import load_case
 from heart.anatomy.fibres import FibreAngles
@@ -34,11 +39,12 @@ from heart.electro.tissue.conductivity import REGISTRY, tensors
 from heart.electro.tissue.model import MonodomainModel
 from heart.electro.tissue.monodomain import Monodomain
 from heart.electro.tissue.observer import ActivationRecorder
+from heart.electro.tissue.octant import AMPLITUDE, DURATION
 from heart.electro.tissue.space import TissueSpace
 from heart.electro.tissue.stimulus import TissueStimulus
 from heart.electro.tissue.tuning import tune
 from heart.numerics import tetrahedra
-from heart.numerics.eikonal import Lengths, solve
+from heart.numerics.eikonal import Lengths, delayed, solve
 from heart.study.crt import members
 from heart.study.verification.benchmark import Benchmark, Check, between, shown
 from heart.study.verification.nominal import example
@@ -48,13 +54,14 @@ Float = NDArray[np.float64]
 EDGE = 1.4
 CELL = "tt2006_epi"
 CONDUCTIVITIES = "niederer2011"
-SCHEME, STEP = "accurate", 0.05
+# Row sums of the mass: of the schemes the one whose tuned waves are widest against the edges.
+SCHEME, STEP = "lumped", 0.05
 # A patch that a coarse monodomain mesh can carry a wave away from.
 PATCH = 5.0
 THRESHOLD = -40.0
-# From onset of the stimulus to the threshold, 45 mV at 100 mV/ms, in ms.
-LEAD = 0.5
 WITHIN, SHARE = 5.0, 0.95
+# ms between looks whether all is activated, and after the eikonal wave's end when no more come.
+PIECE, LATEST = 20.0, 60.0
 BEAT = 1000.0
 # Of the front alone, where no node is activated twice: any will do.
 _INTERVAL, _WINDOW = 10.0, 1.0
@@ -76,6 +83,8 @@ class Setting:
         Early nodes and their times in ms.
     starts
         Nodes of each early site that fire at once, with their time.
+    grain
+        How the heart was meshed.
     """
 
     model: ActivationModel
@@ -84,6 +93,7 @@ class Setting:
     nodes: NDArray[np.integer]
     times: Float
     starts: tuple[tuple[NDArray[np.integer], float], ...]
+    grain: Grain
 
 
 def run(telemetry: Telemetry) -> list[Check]:
@@ -117,7 +127,7 @@ def prepare(edge: float, telemetry: Telemetry) -> Setting:
     )
     return Setting(
         model, lengths, (float(speed[0]), float(speed[1]), float(speed[2])), nodes, times,
-        tuple(starts),
+        tuple(starts), Grain(scenario.mesh.backend, refined=True),
     )  # fmt: skip
 
 
@@ -128,7 +138,7 @@ def compared(setting: Setting, telemetry: Telemetry) -> list[Check]:
     reached = np.isfinite(eikonal)
     end = float(eikonal[reached].max())
     front, potential, wall = _reaction_eikonal(setting, end, telemetry)
-    monodomain = _monodomain(setting, end, telemetry)
+    diffused = monodomain(setting, end, telemetry)
     checks = [
         shown("nodes", len(eikonal), "1", SOURCE),
         shown("mean edge", _edge(model.heart.mesh), "mm", SOURCE),
@@ -144,8 +154,8 @@ def compared(setting: Setting, telemetry: Telemetry) -> list[Check]:
     ]  # fmt: skip
     for name, one, other in (
         ("reaction-eikonal potential, eikonal", potential, eikonal),
-        ("monodomain, eikonal", monodomain, eikonal),
-        ("monodomain, reaction-eikonal potential", monodomain, potential),
+        ("monodomain, eikonal", diffused, eikonal),
+        ("monodomain, reaction-eikonal potential", diffused, potential),
     ):
         gap = np.abs(one - other)[reached]
         gap = np.where(np.isfinite(gap), gap, np.inf)
@@ -160,7 +170,19 @@ def compared(setting: Setting, telemetry: Telemetry) -> list[Check]:
                 float(np.nanmedian((one - other)[reached])), "ms", SOURCE,
             ),
         ]  # fmt: skip
-    slope, begin = np.polyfit(eikonal[reached], monodomain[reached], 1)
+    for name, other in _better(setting).items():
+        gap = (diffused - other)[reached]
+        checks += [
+            shown(
+                f"monodomain, {name}: share of nodes within {WITHIN:g} ms",
+                float((np.abs(gap) <= WITHIN).mean()), "1", SOURCE,
+            ),
+            shown(
+                f"monodomain, {name}: median of the difference", float(np.nanmedian(gap)), "ms",
+                SOURCE,
+            ),
+        ]  # fmt: skip
+    slope, begin = np.polyfit(eikonal[reached], diffused[reached], 1)
     scaled = np.abs((monodomain - begin) / slope - eikonal)[reached]
     return [
         *checks,
@@ -176,6 +198,16 @@ def compared(setting: Setting, telemetry: Telemetry) -> list[Check]:
             None, 1200.0, "s", SOURCE,
         ),
     ]  # fmt: skip
+
+
+def _better(setting: Setting) -> dict[str, Float]:
+    """Return arrivals (n,) in ms of second order, and with the delay of curved fronts."""
+    second = solve(
+        setting.model.mesh, setting.lengths, setting.nodes, setting.times, accuracy="second"
+    )
+    fired = np.concatenate([nodes for nodes, _ in setting.starts])
+    bent = delayed(setting.model.mesh, setting.lengths, second, fired)
+    return {"eikonal of second order": second, "the same with curvature": bent}
 
 
 def tissue(setting: Setting, conductivity: Float) -> MonodomainModel:
@@ -241,8 +273,11 @@ def _reaction_eikonal(
     return problem.activation(), recorder.first(), time.process_time() - begin
 
 
-def _monodomain(setting: Setting, end: float, telemetry: Telemetry) -> Float:
-    """Return the activation (n,) in ms of the monodomain model with tuned conductivities."""
+def monodomain(setting: Setting, end: float, telemetry: Telemetry) -> Float:
+    """Return the activation (n,) in ms of the monodomain model with tuned conductivities.
+
+    Times count from where an eikonal wave would have started: the latency is that of the block.
+    """
     mesh = setting.model.heart.mesh
     scheme = replace(schemes.load(SCHEME), dt=STEP)
     model = tissue(setting, np.tile(np.eye(3), (len(mesh.cells), 1, 1)))
@@ -250,20 +285,21 @@ def _monodomain(setting: Setting, end: float, telemetry: Telemetry) -> Float:
         cell_model(CELL), scheme, _edge(mesh), setting.speeds,
         REGISTRY[CONDUCTIVITIES].conductivities,
         surface_to_volume=model.surface_to_volume, capacitance=model.capacitance,
-        telemetry=telemetry,
+        grain=setting.grain, telemetry=telemetry,
     )  # fmt: skip
-    stimuli = tuple(
-        TissueStimulus(nodes, max(0.0, start - LEAD), 2.0, 100.0) for nodes, start in setting.starts
-    )
     problem = Monodomain(
         TissueSpace(mesh.points, mesh.cells),
         tissue(setting, tuned.tensors(_axes(setting))),
         scheme,
-        stimuli,
+        tuple(TissueStimulus(nodes, start, DURATION, AMPLITUDE) for nodes, start in setting.starts),
     )
     recorder = ActivationRecorder(THRESHOLD)
-    problem.run(end + 60.0, observers=[recorder], telemetry=telemetry)
-    return recorder.first()
+    reached, last = np.full(len(mesh.points), np.nan), end + LATEST
+    conducts = np.isfinite(problem.gather(np.ones(len(problem.nodes))))
+    while problem.time < last and np.isnan(reached[conducts]).any():
+        problem.run(min(problem.time + PIECE, last), observers=[recorder], telemetry=telemetry)
+        reached = recorder.first()
+    return reached - tuned.latency
 
 
 BENCHMARK = Benchmark(
