@@ -2,7 +2,8 @@
 
 The lid is the cone of straight lines from the rim to the mean of its nodes, so that it moves with
 the rim however the base deforms. Its part of the cavity's volume is a function of the rim's nodes
-alone, on all ranks. A rim that is no closed loop, or borders on anything but the base, is a
+alone, on all ranks. Where these are is read from the mesh at each call, because unloading moves it;
+how much each counts in the mean stays as it was at first, so that one shape has one volume. A rim that is no closed loop, or borders on anything but the base, is a
 hole in the wall or a wrong tag: then there is no volume, and that is an error.
 """
 
@@ -62,7 +63,6 @@ class Rim:
         function_space, dofs = displacement.collapse() if space.mixed else (displacement, None)
         self._layout = function_space.dofmap.index_map
         self._dofs = None if dofs is None else np.asarray(dofs, np.int64).ravel()
-        places = function_space.tabulate_dof_coordinates()
         edges, tags, centres = _edges(space, function_space)
         rows = space.comm.allgather((edges, tags, centres))
         edges, tags, centres = (np.concatenate(part) for part in zip(*rows, strict=True))
@@ -75,7 +75,8 @@ class Rim:
         low, high = self._layout.local_range
         self._here = np.flatnonzero((self.nodes >= low) & (self.nodes < high))
         self._local = self.nodes[self._here] - low
-        self._places = places[self._local]
+        self._geometry = space.mesh.geometry
+        self._around, self._shares = _on_geometry(space.mesh, function_space, self._local)
         self._weights = self._averages()
 
     def _check_neighbours(self, tags: Int, centres: Float, base: Collection[int]) -> None:
@@ -117,7 +118,7 @@ class Rim:
 
     def _averages(self) -> Float:
         """Return what each node counts in the apex of each loop's lid, (loops, nodes)."""
-        points = self.gather(self._places)
+        points = self.gather(self._places())
         chord = np.linalg.norm(points[self._edges[:, -1]] - points[self._edges[:, 0]], axis=1)
         share = SIMPSON if self._edges.shape[1] == 3 else np.full(2, 0.5)
         weights = np.zeros((self.loops, len(self.nodes)))
@@ -133,7 +134,11 @@ class Rim:
 
     def positions(self, state: Any) -> Float:
         """Return where the nodes are, (nodes, 3), with the displacement of `state`. Collective."""
-        return self.gather(self._places + state.x.array[self.unknowns()])
+        return self.gather(self._places() + state.x.array[self.unknowns()])
+
+    def _places(self) -> Float:
+        """Return where this rank's nodes are on the mesh as it is now, (k, 3)."""
+        return np.asarray(np.einsum("kn,kni->ki", self._shares, self._geometry.x[self._around]))
 
     def unknowns(self) -> Int:
         """Return the local numbers (k, 3) of the unknowns of this rank's nodes."""
@@ -197,6 +202,18 @@ def _edges(space: MechanicsSpace, function_space: Any) -> tuple[Int, Int, Float]
     found[backward] = found[backward][:, ::-1]
     numbers = space_numbers(function_space, found.ravel()).reshape(-1, width)
     return numbers, tags.repeat(count), (0.5 * (start + end)).reshape(-1, 3)
+
+
+def _on_geometry(mesh: Any, function_space: Any, nodes: Int) -> tuple[Int, Float]:
+    """Return the nodes of the geometry (k, n) around `nodes` (k,), and their shares in each."""
+    cells = np.asarray(function_space.dofmap.list)
+    known, first = np.unique(cells, return_index=True)
+    at = first[np.searchsorted(known, nodes)]
+    cell, position = at // cells.shape[1], at % cells.shape[1]
+    element = mesh.ufl_domain().ufl_coordinate_element().sub_elements[0]
+    points = np.asarray(function_space.element.interpolation_points, np.float64)
+    shares = element.tabulate(0, points)[0]
+    return np.asarray(mesh.geometry.dofmaps[0], np.int64)[cell], np.asarray(shares[position])
 
 
 def space_numbers(function_space: Any, nodes: Int) -> Int:

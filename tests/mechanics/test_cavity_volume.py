@@ -56,6 +56,29 @@ def test_a_conical_lid_is_right_for_any_affine_motion(element: Element) -> None:
     assert observed.volume() == pytest.approx(tilted, rel=1e-12)
 
 
+@pytest.mark.parametrize("element", [Element.P2, Element.P1], ids=lambda e: e.name)
+def test_one_shape_has_one_volume_wherever_the_mesh_is(element: Element) -> None:
+    """Unloading moves the mesh under a functional; its lid has to move along, and its slope."""
+    space = lv(element, curve=element is Element.P2)
+    state = fem.Function(space.space)
+    functional = VolumeFunctional(space, state, Boundary.LV_ENDO)
+
+    def bend(x: np.ndarray) -> np.ndarray:
+        return np.stack([0.02 * x[2] ** 2, 0.1 * x[0], 0.03 * x[0] ** 2 - 0.2 * x[2] + 4.0])
+
+    state.interpolate(bend)
+    volume, rows = functional.volume(), fem_petsc.create_vector(space.space)
+    functional.row(rows)
+    expected = rows.array.copy()
+    dofs, nodes = space.space.dofmap.list, space.mesh.geometry.dofmaps[0]
+    space.mesh.geometry.x[nodes.ravel()] += state.x.array.reshape(-1, 3)[dofs.ravel()]
+    state.x.array[:] = 0.0
+    assert functional.volume() == pytest.approx(volume, rel=1e-10)
+    rows.set(0.0)
+    functional.row(rows)
+    np.testing.assert_allclose(rows.array, expected, atol=1e-9 * np.abs(expected).max())
+
+
 def test_a_plane_lid_is_wrong_once_the_base_tilts() -> None:
     """Both lids agree while the base stays across the axis; tilted, only the cone is right."""
     space = lv()
