@@ -34,6 +34,7 @@ def potential(
     axes: Axes,
     u: Expression,
     p: Expression | None,
+    modulus: Expression | None = None,
 ) -> Expression:
     """Return the potential per reference volume in kPa, with the stabilisation of equal orders.
 
@@ -43,10 +44,12 @@ def potential(
         The law and where it acts.
     u, p
         Displacement and pressure (None without) as UFL expressions.
+    modulus
+        Of the stabilisation, see `stabilisation`.
     """
     energy = model.energy(right_cauchy_green(deformation_gradient(u)), axes, p)
     if space.element is Element.P1_P1_STABILISED:
-        energy -= stabilisation(model, space, p)
+        energy -= stabilisation(model, space, p, modulus)
     return energy
 
 
@@ -89,8 +92,12 @@ def _resisted(load: Robin, space: MechanicsSpace, u: Expression, motion: Express
     return ufl.inner(motion, normal) * normal
 
 
-def stabilisation(model: MechanicsModel, space: MechanicsSpace, p: Expression) -> Expression:
+def stabilisation(
+    model: MechanicsModel, space: MechanicsSpace, p: Expression, modulus: Expression | None = None
+) -> Expression:
     """Return α/2µ times the variance of the pressure in a cell [Dohrmann2004].
+
+    Without `modulus` µ is that of the law as it is now; `ShearModulus` follows the law.
 
     For a linear pressure that is ∇p·M∇p with M the second moment of the cell about its centre.
     Tension resists a shear of its fibres as an elastic modulus does, and the pressures that have
@@ -100,25 +107,59 @@ def stabilisation(model: MechanicsModel, space: MechanicsSpace, p: Expression) -
     moment = (4.0 * np.eye(3) - np.ones((3, 3))) / 80.0
     spread = jacobian * ufl.as_matrix(moment.tolist()) * jacobian.T
     slope = ufl.grad(p)
-    modulus = shear_modulus(model)
+    if modulus is None:
+        modulus = ShearModulus(model, space.mesh).expression
     if model.active is not None:
         modulus = modulus + model.active.tension
     return 0.5 * STABILISATION / modulus * ufl.inner(slope, spread * slope)
 
 
-def shear_modulus(model: MechanicsModel) -> Expression:
-    """Return the scale of the stabilisation in kPa: a number, or a field where the law has one.
+class ShearModulus:
+    """The scale of the stabilisation in kPa: one number, or a field where the law has one.
 
     The largest stiffness parameter of the law, or what the law resists a small shear with if that
     is more: the C of an exponential law is an order of magnitude below its shear modulus, and a
-    stabilisation by C alone gives the volume away.
+    stabilisation by C alone gives the volume away. A constant, so that a law whose parameters
+    change, as in a fit, keeps the stabilisation that a new problem with these would have.
+
+    Parameters
+    ----------
+    model
+        With constants or functions as parameters of its law.
+    mesh
+        Of the constant.
+
+    Attributes
+    ----------
+    expression
+        As UFL expression.
 
     Raises
     ------
     ParameterError
         The law has no stiffness that is a constant or a function.
     """
-    law: Any = model.material
+
+    def __init__(self, model: MechanicsModel, mesh: Any) -> None:
+        self._law, self._split = model.material, model.split
+        self._known = _stiffnesses(self._law)
+        self._factor = fem.Constant(mesh, 1.0)
+        stiffest = max(self._known, key=_largest)
+        self._field = stiffest if isinstance(stiffest, fem.Function) else None
+        self.expression = self._factor if self._field is None else self._factor * self._field
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take the law's present parameters. Collective."""
+        law: Any = self._law
+        largest = max(map(_largest, self._known))
+        uniform = replace(law, **{name: _largest(getattr(law, name)) for name in law.PARAMETERS})
+        ratio = max(1.0, small_shear_modulus(uniform, self._split) / largest)
+        self._factor.value = ratio if self._field is not None else ratio * largest
+
+
+def _stiffnesses(law: Any) -> list[Any]:
+    """Return the constants among the stiffnesses of a law, or its fields where all are fields."""
     given = [
         getattr(law, name) for name, parameter in law.PARAMETERS.items() if parameter.unit == "kPa"
     ]
@@ -129,11 +170,7 @@ def shear_modulus(model: MechanicsModel) -> Expression:
             "stabilised elements need a law with at least one known stiffness",
             fix="use P2-P1 elements",
         )
-    stiffest = max(known, key=_largest)
-    largest = _largest(stiffest)
-    uniform = replace(law, **{name: _largest(getattr(law, name)) for name in law.PARAMETERS})
-    factor = max(1.0, small_shear_modulus(uniform, model.split) / largest)
-    return largest * factor if isinstance(stiffest, fem.Constant) else factor * stiffest
+    return known
 
 
 def _largest(value: Any) -> float:

@@ -28,7 +28,6 @@ from heart.mechanics.configuration import AxesIn, Configuration, carried_symboli
 from heart.mechanics.kinematics import deformation_gradient, pushed, right_cauchy_green
 from heart.mechanics.loads import BasalTraction, Direction, Fixed, FollowerPressure, Robin
 from heart.mechanics.rigid import near_nullspace
-from heart.mechanics.space import Element
 from heart.mechanics.static import StaticProblem
 from heart.mechanics.watch import reference_samples, worst_of
 from heart.numerics.newton import NewtonSolver, NonlinearOutcome, NonlinearSystem
@@ -89,9 +88,9 @@ class InverseProblem:
         work = ufl.inner(ufl.diff(energy, F), ufl.grad(v) * F)
         if multiplier is not None:
             work += ufl.diff(energy, multiplier) * q
-        if space.element is Element.P1_P1_STABILISED:
+        if problem.modulus is not None:
             # The same in both configurations but for the volume: ∂p/∂X f and f⁻¹ ∂X cancel.
-            penalty = balance.stabilisation(problem.model, space, p)
+            penalty = balance.stabilisation(problem.model, space, p, problem.modulus.expression)
             work -= ufl.derivative(penalty, self.state, test)
         forms = [j * work * space.volume]
         normal = ufl.FacetNormal(space.mesh)

@@ -3,8 +3,9 @@
 The lid is the cone of straight lines from the rim to the mean of its nodes, so that it moves with
 the rim however the base deforms. Its part of the cavity's volume is a function of the rim's nodes
 alone, on all ranks. Where these are is read from the mesh at each call, because unloading moves it;
-how much each counts in the mean stays as it was at first, so that one shape has one volume. A rim that is no closed loop, or borders on anything but the base, is a
-hole in the wall or a wrong tag: then there is no volume, and that is an error.
+how much each counts in the mean stays as it was at first, so that one shape has one volume. A rim
+that is no closed loop, or borders on anything but the base, is a hole in the wall or a wrong tag:
+then there is no volume, and that is an error.
 """
 
 from __future__ import annotations

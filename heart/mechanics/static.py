@@ -68,6 +68,8 @@ class StaticProblem:
         The residual, of the law and of each load.
     u, p
         Displacement and pressure (None without) as UFL expressions of `state`.
+    modulus
+        Of the stabilisation; None with elements that need none.
 
     Raises
     ------
@@ -90,6 +92,7 @@ class StaticProblem:
         self.loads, self.ramps = tuple(loads), tuple(ramps)
         self.state: Any = fem.Function(space.space, name="state")
         self.u, self.p = space.split(self.state)
+        self.modulus: balance.ShearModulus | None = None
         self._pressures: list[tuple[Any, float]] = []
         self._prescribed: list[tuple[Any, Float]] = []
         self.forms = tuple(self._residual())
@@ -109,7 +112,10 @@ class StaticProblem:
         space, u = self.space, self.u
         test = ufl.TestFunction(space.space)
         v, _ = space.split(test)
-        energy = balance.potential(self.model, space, self.axes, u, self.p)
+        if space.element is Element.P1_P1_STABILISED:
+            self.modulus = balance.ShearModulus(self.model, space.mesh)
+        modulus = None if self.modulus is None else self.modulus.expression
+        energy = balance.potential(self.model, space, self.axes, u, self.p, modulus)
         forms = [ufl.derivative(energy * space.volume, self.state, test)]
         for load in self.loads:
             match load:
@@ -145,7 +151,12 @@ class StaticProblem:
         return found
 
     def apply(self, fraction: float) -> None:
-        """Set all loads, prescribed displacements and ramps to `fraction` of their full value."""
+        """Set all loads, prescribed displacements and ramps to `fraction` of their full value.
+
+        The stabilisation follows the law's parameters, if these have changed. Collective.
+        """
+        if self.modulus is not None:
+            self.modulus.refresh()
         for constant, value in self._pressures:
             constant.value = fraction * value
         for values, target in self._prescribed:

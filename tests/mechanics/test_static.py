@@ -13,6 +13,7 @@ from mpi4py import MPI
 
 from heart.core.errors import MeshInputError, ParameterError
 from heart.mechanics.axes import Axes
+from heart.mechanics.balance import ShearModulus, small_shear_modulus
 from heart.mechanics.compressibility import Penalty
 from heart.mechanics.loads import Direction, Fixed, FollowerPressure, Robin, sliding
 from heart.mechanics.materials.guccione import Guccione
@@ -20,7 +21,7 @@ from heart.mechanics.materials.neo_hookean import NeoHookean
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.rigid import require_held
 from heart.mechanics.space import Element, MechanicsSpace, marked
-from heart.mechanics.static import StaticProblem
+from heart.mechanics.static import StaticProblem, with_constants
 from heart.numerics.newton import compiled, require_degree
 from heart.numerics.profiles import load
 from heart.numerics.step_controller import Policy, StepController
@@ -77,6 +78,36 @@ def test_the_stabilised_tier_keeps_constant_pressure() -> None:
     one = StaticProblem(MechanicsModel(NeoHookean(MU)), space, AXES, loads)
     StepController(one, LADDER, Policy(first=0.5)).run()
     np.testing.assert_allclose(corner(one), [0.2, 1.2**-0.5 - 1, 1.2**-0.5 - 1], rtol=1e-8)
+
+
+def test_a_law_that_changes_takes_its_stabilisation_along() -> None:
+    """A fit changes parameters of a problem: it has to be the problem that has these from start."""
+    loads = [Fixed(1), FollowerPressure(2, -6.0)]
+
+    def made(stiffness: float) -> StaticProblem:
+        model = MechanicsModel(NeoHookean(stiffness))
+        return StaticProblem(model, cube(Element.P1_P1_STABILISED, 2), AXES, loads)
+
+    changed, fresh = made(5.0 * MU), made(MU)
+    changed.model.material.shear_modulus.value = MU
+    for one in (changed, fresh):
+        StepController(one, LADDER, Policy(first=0.5)).run()
+    assert np.abs(corner(fresh)).max() > 0.05
+    np.testing.assert_allclose(corner(changed), corner(fresh), rtol=1e-9)
+
+
+def test_the_stabilisation_follows_exponents_too() -> None:
+    """What a small shear meets in Guccione's law is half the scale times the largest exponent."""
+    mesh = cube(Element.P1_P1_STABILISED, 1).mesh
+    model = with_constants(MechanicsModel(Guccione(2.0, 8.0, 2.0, 4.0)), mesh)
+    modulus = ShearModulus(model, mesh)
+    for factor in (1.0, 2.5):
+        model.material.shear.value = factor * 4.0
+        modulus.refresh()
+        law = Guccione(2.0, 8.0, 2.0, factor * 4.0)
+        expected = max(2.0, small_shear_modulus(law, model.split))
+        assert float(modulus.expression.value) == pytest.approx(expected, rel=1e-12)
+    assert expected > 5.0
 
 
 def test_patch_of_simple_shear() -> None:
