@@ -36,6 +36,22 @@ class WorkDensity:
         self._last = self._state()
         self.at_points: Float = np.zeros_like(self._stresses.points.volume)
 
+    def restart_from(self, stress: Float, work: Float) -> None:
+        """Count on from the present state, with its stress and the work until then.
+
+        Parameters
+        ----------
+        stress, work
+            (m, q, 3, 3) kPa and (m, q) kPa, from `stress` and `at_points` in that state.
+        """
+        self._last = (stress, self._strain())
+        self.at_points = work.copy()
+
+    @property
+    def stress(self) -> Float:
+        """Second Piola–Kirchhoff stress (m, q, 3, 3) in kPa of the state that was recorded last."""
+        return self._last[0]
+
     def record(self) -> None:
         """Add the step from the last recorded state to the present one."""
         now, last = self._state(), self._last
@@ -44,9 +60,11 @@ class WorkDensity:
         self._last = now
 
     def _state(self) -> tuple[Float, Float]:
+        return self._stresses.second_piola_kirchhoff(), self._strain()
+
+    def _strain(self) -> Float:
         F = self._stresses.points.gradient()
-        E = 0.5 * (np.swapaxes(F, -1, -2) @ F - np.eye(3))
-        return self._stresses.second_piola_kirchhoff(), E
+        return np.asarray(0.5 * (np.swapaxes(F, -1, -2) @ F - np.eye(3)))
 
     def per_cell(self) -> Float:
         """Return the work density (m,) of this rank's cells in kPa = µJ/mm³."""

@@ -20,7 +20,7 @@ from heart.report.panels import ColourBar, compose, render
 from heart.report.views import VIEWS, look, look_flat
 from heart.study.mechanics.numbering import vertex_means
 from heart.study.mechanics.result import MechanicsResult, Moment
-from heart.study.mechanics.systole import CAVITY
+from heart.study.mechanics.systole import CAVITY, means, stretch_since
 
 Float = NDArray[np.floating]
 Int = NDArray[np.integer]
@@ -28,6 +28,11 @@ Int = NDArray[np.integer]
 STRETCH_MAP = "RdBu_r"
 OUTLINE = "#1c2733"
 COLOURS = {"lv_endo": theme.AFTER, "rv_endo": theme.BEST}
+SERIES = (theme.AFTER, theme.BEST, theme.INK, theme.MUTED, "#b08a2e")
+WALL_PANELS = {
+    "rotation.": "rotation, apex seen from below (°)",
+    "descent.": "towards the apex (mm)",
+}
 HEART_VIEWS = ("AP", "Left lateral")
 CUT = "Cut, from the front"
 MOMENTS_SHOWN = 4
@@ -71,6 +76,13 @@ class Shown:
         if len(self.result.nodes) == len(nodes):
             return nodes
         return vertex_means(nodes, mesh.cells, len(nodes))
+
+    def at_vertices(self, values: Float) -> Float:
+        """Return a field of vertices (n,) as one of nodes (N,)."""
+        mesh = self.result.mesh
+        if len(self.result.nodes) == len(values):
+            return values
+        return vertex_means(np.asarray(values, np.float64), mesh.cells, len(values))
 
     def surface(self, displacement: Float, values: Float | None = None) -> pv.PolyData:
         """Return the outer surface, moved by `displacement`, with the nodal field ``value``."""
@@ -215,6 +227,28 @@ def _inside(plotter: Any, half: pv.PolyData, lines: pv.PolyData, bar: ColourBar)
         plotter.add_mesh(lines, color=OUTLINE, line_width=2.0)
 
 
+def outside_view(
+    plotter: Any, body: pv.PolyData, bar: ColourBar, bounds: tuple[float, ...], view: str
+) -> None:
+    """Draw a coloured body from one of the views of a heart."""
+    paint(plotter, body, bar)
+    look(plotter, view, bounds)
+
+
+def half_view(
+    plotter: Any,
+    shown: Shown,
+    moved: Float,
+    values: Float,
+    bar: ColourBar,
+    bounds: tuple[float, ...],
+) -> None:
+    """Draw a heart cut open from the front, coloured by values of nodes."""
+    origin = np.asarray(shown.result.nodes.mean(axis=0))
+    paint(plotter, shown.half(moved, values, origin, VIEWS["AP"]), bar)
+    look(plotter, "AP", bounds)
+
+
 def _around(bodies: Sequence[pv.PolyData]) -> tuple[float, ...]:
     table = np.array([body.bounds for body in bodies])
     low, high = table[:, ::2].min(axis=0), table[:, 1::2].max(axis=0)
@@ -231,6 +265,11 @@ def draw_loads(path: Path, result: MechanicsResult) -> Path | None:
         panels.append(partial(_courses, result))
     if result.probes:
         panels.append(partial(_ways, result))
+    panels += [
+        partial(_wall, result, kind)
+        for kind in WALL_PANELS
+        if any(name.startswith(kind) for name in traces.wall)
+    ]
     if not panels:
         return None
     figure = Figure(figsize=(4.6 * len(panels), 3.5), layout="constrained")
@@ -283,10 +322,30 @@ def _ways(result: MechanicsResult, axes: Axes) -> None:
     for probe, places in zip(result.probes, traces.places, strict=True):
         moved = np.linalg.norm(places - probe.point, axis=1)
         axes.plot(traces.at, moved, style, label=probe.label, markersize=5)
-    words = "share of the load" if len(result.moments) == 1 else "load (k: end of stage k)"
-    axes.set_xlabel("time (ms)" if result.in_time else words)
+    axes.set_xlabel("time (ms)" if result.in_time else _stages(result))
     axes.set_ylabel("displacement (mm)")
     axes.legend(frameon=False, fontsize=8.5)
+
+
+def _wall(result: MechanicsResult, kind: str, axes: Axes) -> None:
+    """How slices of the left ventricle turn, or rings descend: a kind of `WALL_PANELS`."""
+    traces = result.traces
+    factor = float(np.degrees(1.0)) if kind == "rotation." else 1.0
+    names = [name for name in traces.wall if name.startswith(kind)]
+    style = "-" if result.in_time else ".-"
+    for name, colour in zip(names, SERIES, strict=False):
+        axes.plot(
+            traces.at, factor * traces.wall[name], style, label=name.removeprefix(kind),
+            color=colour, markersize=5,
+        )  # fmt: skip
+    axes.axhline(0.0, color=theme.MUTED, linewidth=0.6)
+    axes.set_xlabel("time (ms)" if result.in_time else _stages(result))
+    axes.set_ylabel(WALL_PANELS[kind])
+    axes.legend(frameon=False, fontsize=8.5)
+
+
+def _stages(result: MechanicsResult) -> str:
+    return "share of the load" if len(result.moments) == 1 else "load (k: end of stage k)"
 
 
 def draw_strain(path: Path, result: MechanicsResult) -> Path | None:
@@ -306,12 +365,10 @@ def segment_strains(result: MechanicsResult) -> NDArray[np.float64] | None:
 
     Relative to the moment before, where there is one.
     """
-    name = "circumferential_strain"
-    if result.segments is None or name not in result.moments[-1].fields:
+    stretch = stretch_since(
+        result.moments[-1], result.moments[-2] if len(result.moments) > 1 else None,
+        "circumferential",
+    )  # fmt: skip
+    if result.segments is None or stretch is None:
         return None
-    stretches = [np.sqrt(1.0 + 2.0 * one.fields[name]) for one in result.moments]
-    ratio = stretches[-1] / (stretches[-2] if len(stretches) > 1 else 1.0) - 1.0
-    volume = tetrahedra.volumes(result.mesh.points, result.mesh.cells)
-    total = np.bincount(result.segments, volume, minlength=18)[1:18]
-    mean = np.bincount(result.segments, volume * ratio, minlength=18)[1:18]
-    return np.where(total > 0.0, mean / np.maximum(total, 1e-300), np.nan).astype(np.float64)
+    return means(result, stretch - 1.0)[1]

@@ -11,6 +11,7 @@ from heart.core.errors import MissingDataError
 from heart.report import theme
 from heart.report.mechanics_figures import title
 from heart.report.mechanics_klotz import fit_context
+from heart.report.mechanics_systole import contraction, first_numbers
 from heart.report.page_file import provenance
 from heart.study import expected
 from heart.study.mechanics.qoi import quantities
@@ -39,6 +40,7 @@ def page(
         "stages": _stages(result),
         "moments_title": "Moments" if result.in_time else "Stages",
         "strain_caption": _strain_caption(result),
+        "contraction": contraction(result),
         "fit": fit_context(result.fitted),
         "expected": _expected(result.name, numbers),
         "numbers": [
@@ -110,7 +112,7 @@ def explanation(result: MechanicsResult) -> list[str]:
 
 def kpis(result: MechanicsResult) -> list[dict[str, str]]:
     """Return the numbers that a reader looks for first."""
-    traces, found = result.traces, []
+    traces, found = result.traces, first_numbers(result)
     for boundary, volumes in traces.volumes.items():
         name, sizes = CAVITY[boundary].upper(), volumes / 1000.0
         value, note = f"{sizes[-1]:.4g} mL", f"{sizes[0]:.4g} unloaded"
@@ -132,6 +134,9 @@ def kpis(result: MechanicsResult) -> list[dict[str, str]]:
         ("Fibre stretch", f"{np.median(stretch):.3f}", f"{name}; 5–95 %: {low:.2f}–{high:.2f}")
     )
     found.append(("Largest displacement", f"{max(moved):.3g} mm", name))
+    least = float(np.min(traces.least_ratio))
+    words = f"of its own; trusted above {100.0 * TRUSTED:.0f} %"
+    found.append(("Smallest cell keeps", f"{100.0 * least:.0f} %", words))
     failed = int(traces.failures.sum())
     words = f"{failed} attempts failed" if failed else "none failed"
     found.append(("Steps", f"{len(traces.at) - 1}", words))
@@ -144,9 +149,8 @@ def _strain_caption(result: MechanicsResult) -> str:
     if len(result.moments) > 1:
         words = result.moments[-2].label.replace("_", " ")
     return (
-        f"Change of length around the wall from {words} to "
-        f"{result.moments[-1].label.replace('_', ' ')}, mean of each AHA segment; shortening is "
-        "negative."
+        f"From {words} to {result.moments[-1].label.replace('_', ' ')}, mean of each AHA segment; "
+        "shortening is negative."
     )
 
 

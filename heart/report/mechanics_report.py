@@ -7,6 +7,7 @@ from pathlib import Path
 from heart.core.errors import StorageError
 from heart.report import interactive
 from heart.report import mechanics_figures as figures
+from heart.report import mechanics_systole as systole
 from heart.report.mechanics_klotz import draw_klotz
 from heart.report.mechanics_page import page
 from heart.report.offscreen import plotter as new_plotter
@@ -56,6 +57,9 @@ def _draw(result: MechanicsResult, folder: Path) -> dict[str, Path]:
         "deformation": figures.draw_deformation(folder / "deformation.png", result),
         "loads": figures.draw_loads(folder / "loads.png", result),
         "strain": figures.draw_strain(folder / "strain.png", result),
+        "longitudinal": systole.draw_longitudinal(folder / "longitudinal.png", result),
+        "thickening": systole.draw_thickening(folder / "thickening.png", result),
+        "stress": systole.draw_stress(folder / "stress.png", result),
         "klotz": draw_klotz(folder / "klotz.png", result),
     }
     return {name: path for name, path in made.items() if path is not None}

@@ -93,6 +93,20 @@ def assumptions(prepared: Prepared, scenario: MechanicsScenario) -> tuple[str, .
         lines.append(f"All muscle is activated at {active.activation.at:g} ms: no wave.")
     elif not isinstance(active, RampTension) or any(s.tension for s in scenario.loads.stages):
         lines.append("Tension is prescribed and uniform: no activation, no feedback of stretch.")
+    if scenario.loads.valves:
+        lines.append(
+            "Valves are not in the mesh: closed ones pull at the cut face of their ring, with the "
+            "share of areas at rest."
+        )
+    share = max(active.sheet, active.normal) if isinstance(active, RampTension) else 0.0
+    if share > 0.0:
+        lines.append(f"A share of {share:g} of the tension acts across the fibres.")
+    kept = scenario.compressibility.augmentation
+    if kept:
+        lines.append(
+            f"Single cells are kept from losing volume by {kept:g} kPa beside the pressure; stress "
+            "has a grain of the size of cells."
+        )
     if prepared.specimen.chambers and not prepared.specimen.curved:
         lines.append("Cells have straight edges: cavities are a few per cent small where coarse.")
     if prepared.reference is None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from heart.anatomy.aha import SEGMENT_NAMES
 from heart.anatomy.heart_mesh import RINGS, Boundary
-from heart.core.errors import MeshInputError
+from heart.core.errors import CheckpointError, MeshInputError
 from heart.mechanics.space import MechanicsSpace
 from heart.observe.projection import NodalProjection
 from heart.observe.stress import Stresses
@@ -169,10 +169,20 @@ class MuscleStress:
 
     def snapshot(self) -> Arrays:
         """Return what a run that goes on needs. Collective."""
-        return {"work": self._numbering.gather_cells(self._work.at_points)}
+        gather = self._numbering.gather_cells
+        return {"work": gather(self._work.at_points), "stress": gather(self._work.stress)}
 
     def restore(self, arrays: Arrays) -> None:
-        """Count on from the present state, which is that of `snapshot`. Collective."""
-        self._work.restart()
-        if "work" in arrays:
-            self._work.at_points = self._stresses.points.per_cell(arrays["work"])
+        """Count on from the present state, which is that of `snapshot`.
+
+        Stress is not computed again: loads are put back after the state.
+
+        Raises
+        ------
+        CheckpointError
+            It was written without stress.
+        """
+        if not {"work", "stress"} <= set(arrays):
+            raise CheckpointError("holds no stress", expected="observe.stress as before")
+        here = self._stresses.points.per_cell
+        self._work.restart_from(here(arrays["stress"]), here(arrays["work"]))
