@@ -3,6 +3,9 @@
 PETSc searches each entry's column in its row, which takes five times as long as a kernel. Cells
 whose unknowns all belong to this rank are done here; those at the edge of a rank go through
 DOLFINx, which sends their rows to the ranks that own them.
+
+Unknowns of a node are numbered one after the other, so a place is kept for a pair of nodes and not
+for each of their nine entries: places would else be a tenth of the memory of a solve.
 """
 
 from __future__ import annotations
@@ -26,33 +29,38 @@ TEXT = """\
 typedef void kernel(double *, const double *, const double *, const double *, const int *,
                     const uint8_t *, void *);
 
-/* Place of each entry of each cell's matrix within its row; returns how many have none. */
-int64_t look_up(int64_t count, int32_t size, const int32_t *dofs, const int32_t *rows,
-                const int32_t *columns, uint16_t *place)
+/* Place of each pair of runs of each cell's unknowns within the rows of the first; returns how many
+   have none. All rows of a run have to have the same columns. */
+int64_t look_up(int64_t count, int32_t size, int32_t runs, const int32_t *first,
+                const int32_t *dofs, const int32_t *rows, const int32_t *columns, uint16_t *place)
 {
   int64_t missing = 0;
   for (int64_t i = 0; i < count; ++i)
-    for (int32_t a = 0; a < size; ++a) {
-      const int32_t row = dofs[i * size + a], *own = columns + rows[row];
-      const int32_t length = rows[row + 1] - rows[row];
-      for (int32_t b = 0; b < size; ++b) {
-        const int32_t wanted = dofs[i * size + b];
-        int32_t low = 0, high = length;
-        while (low < high) {
-          const int32_t middle = (low + high) / 2;
-          if (own[middle] < wanted) low = middle + 1; else high = middle;
+    for (int32_t p = 0; p < runs; ++p)
+      for (int32_t a = first[p]; a < first[p + 1]; ++a) {
+        const int32_t row = dofs[i * size + a], *own = columns + rows[row];
+        const int32_t length = rows[row + 1] - rows[row];
+        for (int32_t q = 0; q < runs; ++q) {
+          const int32_t *wanted = dofs + i * size + first[q], many = first[q + 1] - first[q];
+          int32_t low = 0, high = length;
+          while (low < high) {
+            const int32_t middle = (low + high) / 2;
+            if (own[middle] < *wanted) low = middle + 1; else high = middle;
+          }
+          uint16_t *here = place + (i * runs + p) * runs + q;
+          int there = low + many <= length && low <= UINT16_MAX;
+          for (int32_t b = 0; there && b < many; ++b) there = own[low + b] == wanted[b];
+          if (!there || (a > first[p] && *here != low)) ++missing;
+          else *here = (uint16_t)low;
         }
-        if (low >= length || own[low] != wanted || low > UINT16_MAX) ++missing;
-        else place[(i * size + a) * size + b] = (uint16_t)low;
       }
-    }
   return missing;
 }
 
-void add(int64_t count, int32_t size, kernel *tangent, const double *w, int64_t width,
-         const double *c, const double *x, int32_t corners, const int32_t *dofs,
-         const int8_t *held, const int32_t *rows, const uint16_t *place, double *work,
-         double *values)
+void add(int64_t count, int32_t size, int32_t runs, const int32_t *first, kernel *tangent,
+         const double *w, int64_t width, const double *c, const double *x, int32_t corners,
+         const int32_t *dofs, const int8_t *held, const int32_t *rows, const uint16_t *place,
+         double *work, double *values)
 {
   for (int64_t i = 0; i < count; ++i) {
     const int32_t *own = dofs + i * size;
@@ -61,11 +69,16 @@ void add(int64_t count, int32_t size, kernel *tangent, const double *w, int64_t 
     for (int32_t b = 0; b < size; ++b)
       if (held[own[b]])
         for (int32_t a = 0; a < size; ++a) work[a * size + b] = 0.0;
-    for (int32_t a = 0; a < size; ++a) {
-      if (held[own[a]]) continue;
-      double *row = values + rows[own[a]];
-      const uint16_t *at = place + (i * size + a) * size;
-      for (int32_t b = 0; b < size; ++b) row[at[b]] += work[a * size + b];
+    for (int32_t p = 0; p < runs; ++p) {
+      const uint16_t *at = place + (i * runs + p) * runs;
+      for (int32_t a = first[p]; a < first[p + 1]; ++a) {
+        if (held[own[a]]) continue;
+        double *row = values + rows[own[a]];
+        const double *from = work + a * size;
+        for (int32_t q = 0; q < runs; ++q)
+          for (int32_t b = first[q]; b < first[q + 1]; ++b)
+            row[at[q] + b - first[q]] += from[b];
+      }
     }
   }
 }
@@ -115,21 +128,36 @@ class Insertion:
         self._kernel, self._code = kernel.library.tangent, loaded(TEXT, mesh.comm)
         self._code.look_up.restype = ctypes.c_int64
         rows, columns = self._block.getRowIJ()
-        self._rows = np.array(rows, np.int32)
+        self._rows, columns = np.array(rows, np.int32), np.ascontiguousarray(columns, np.int32)
         size = self._dofs.shape[1]
-        self._places = np.zeros((len(cells), size, size), np.uint16)
-        missing = self._code.look_up(
-            ctypes.c_int64(len(cells)),
-            ctypes.c_int32(size),
-            _at(self._dofs),
-            _at(self._rows),
-            _at(np.ascontiguousarray(columns, np.int32)),
-            _at(self._places),
-        )
+        missing = 0
+        for first in (_runs(self._dofs), np.arange(size + 1)):
+            self._first = np.ascontiguousarray(first, np.int32)
+            missing = self._look_up(columns)
+            if not missing:
+                break
         missing = mesh.comm.allreduce(missing)
         if missing:
             raise StorageError(f"{missing} entries of cells have no place in the matrix")
         self._work = np.zeros((size, size))
+
+    def _look_up(self, columns: NDArray[np.int32]) -> int:
+        """Find the places of all pairs of runs; return how many have none."""
+        count, size = self._dofs.shape
+        runs = len(self._first) - 1
+        self._places = np.zeros((count, runs, runs), np.uint16)
+        return int(
+            self._code.look_up(
+                ctypes.c_int64(count),
+                ctypes.c_int32(size),
+                ctypes.c_int32(runs),
+                _at(self._first),
+                _at(self._dofs),
+                _at(self._rows),
+                _at(columns),
+                _at(self._places),
+            )
+        )
 
     def fits(self, matrix: Any) -> bool:
         """Return whether the places are those of this matrix."""
@@ -150,6 +178,8 @@ class Insertion:
         self._code.add(
             ctypes.c_int64(len(self._dofs)),
             ctypes.c_int32(self._dofs.shape[1]),
+            ctypes.c_int32(len(self._first) - 1),
+            _at(self._first),
             self._kernel,
             _at(w),
             ctypes.c_int64(w.shape[1]),
@@ -164,6 +194,12 @@ class Insertion:
             values,
         )
         _petsc.MatSeqAIJRestoreArray(block, ctypes.byref(values))
+
+
+def _runs(dofs: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Return where runs of consecutive unknowns start in every cell (m, size), and the end."""
+    breaks = (np.diff(dofs, axis=1) != 1).any(axis=0)
+    return np.concatenate([[0], np.flatnonzero(breaks) + 1, [dofs.shape[1]]])
 
 
 # The library that petsc4py is bound to: the array of values has no name in petsc4py.
