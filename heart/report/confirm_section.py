@@ -41,8 +41,10 @@ def _how(found: Confirmation, name: str) -> str:
         "electrode or exit fires at the times of the screen."
     )
     if found.tuning:
+        known = "latency" in found.tuning
+        where = "in a block of this kind of mesh and edge" if known else "on a strand of this edge"
         text += (
-            f" Conductivities are tuned on a strand of this edge length (profile {found.profile}); "
+            f" Conductivities are tuned {where} length (profile {found.profile}); "
             "the fast endocardium, which a monodomain does not have, is the faces of the first "
             "layer of elements, with a conductivity tuned on a block with a fast face."
         )

@@ -4,7 +4,9 @@ What a clinic measures, and what an eikonal model is given, are speeds; what a r
 model needs are conductivities; between them stand the cell model, the scheme and the mesh size.
 As in openCARP's tuneCV, speed goes roughly with the square root of conductivity. But not of one:
 on a heart's mesh a wave across the fibre is carried in part by the conductivity along it, so each
-strand has the whole tensor, and the three axes are solved for together.
+strand has the whole tensor, and the three axes are solved for together. Where the kind of the
+mesh is known, a block of that kind takes the strand's place and all directions count
+(`heart.electro.tissue.octant`).
 """
 
 from __future__ import annotations
@@ -15,19 +17,22 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from heart.anatomy.block import Grain
 from heart.core.cache import cached_arrays, content_hash
 from heart.core.errors import NonlinearSolveError, NonPhysicalError, ParameterError
 from heart.core.parameters import Parameter
 from heart.core.progress import Telemetry, silent
 from heart.electro.ionic.model import CellModel
+from heart.electro.tissue import octant
 from heart.electro.tissue.conductivity import Axes, Conductivities
+from heart.electro.tissue.octant import spread
 from heart.electro.tissue.scheme import Scheme
 from heart.electro.tissue.strand import plane_wave_speed
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer]
 
-VERSION = 3
+VERSION = 4
 TOLERANCE = Parameter(0.005, "1", 1e-4, 0.1, "assumed", "error of the speed at which tuning stops")
 MOST = 24
 SQUARE_ROOT = 0.5
@@ -47,15 +52,19 @@ class Tuned:
     monodomain
         The conductivities that result, mS/mm.
     speeds
-        What they give on the strand, mm/ms.
+        What they give on the strand or in the block, mm/ms.
     strands
-        Strands simulated; 0 when the answer was cached.
+        Strands or blocks simulated; 0 when the answer was cached.
+    latency
+        ms from the onset of a stimulus to the start of the eikonal wave that arrives with the
+        spreading one; 0 where it was not measured, on a strand.
     """
 
     factors: Axes
     monodomain: Axes
     speeds: Axes
     strands: int
+    latency: float = 0.0
 
     def tensors(self, axes: Float) -> Float:
         """Return σ per cell, (m, 3, 3) mS/mm, for unit vectors (m, 3, 3) in rows."""
@@ -72,10 +81,11 @@ def tune(
     *,
     surface_to_volume: float,
     capacitance: float,
+    grain: Grain | None = None,
     tolerance: float = TOLERANCE.value,
     telemetry: Telemetry | None = None,
 ) -> Tuned:
-    """Scale conductivities until plane waves have the target speeds on a mesh of this size.
+    """Scale conductivities until waves have the target speeds on a mesh of this size.
 
     Parameters
     ----------
@@ -91,8 +101,12 @@ def tune(
         Set whose ratio of intra- to extracellular conductivity is kept.
     surface_to_volume, capacitance
         χ in 1/mm and C_m in uF/mm².
+    grain
+        Kind of the heart's mesh: waves that spread in a block of it, in all directions. None:
+        plane waves along the axes, on strands of an irregular lattice.
     tolerance
-        Largest relative error of a speed.
+        Largest relative error of a speed; in a block twice that, whose fit of all directions is
+        no sharper.
     telemetry
         Hears of progress.
 
@@ -110,18 +124,24 @@ def tune(
     scale = surface_to_volume * capacitance
     numerics = [(item.name, repr(getattr(scheme, item.name))) for item in fields(scheme)]
     key = content_hash(
-        VERSION, cell.hash, numerics, edge_length, speeds, base.monodomain, scale, tolerance
-    )
+        VERSION, cell.hash, numerics, edge_length, speeds, base.monodomain, scale, tolerance,
+        *(() if grain is None else (repr(grain), octant.VERSION)),
+    )  # fmt: skip
     ran: list[int] = []
 
     def make() -> dict[str, Float]:
         diffusivity = np.array(base.monodomain) / scale
+        wanted, latency = np.array(speeds), list[float]()
+        mesh: _Strands | _Blocks
+        if grain is None:
+            mesh = _Strands(cell, scheme, edge_length, wanted, diffusivity)
+        else:
+            mesh = _Blocks(cell, scheme, edge_length, wanted, diffusivity, grain, latency)
         factors, found, strands = _search(
-            _Strands(cell, scheme, edge_length, np.array(speeds), diffusivity),
-            tolerance, telemetry or silent(),
-        )  # fmt: skip
+            mesh, tolerance * (1.0 if grain is None else 2.0), telemetry or silent()
+        )
         ran.append(strands)
-        return {"factors": factors, "speeds": found}
+        return {"factors": factors, "speeds": found, "latency": np.array(latency[-1:] or [0.0])}
 
     stored = cached_arrays("tuning", key, make)
     return Tuned(
@@ -129,6 +149,7 @@ def tune(
         _axes(stored["factors"] * np.array(base.monodomain)),
         _axes(stored["speeds"]),
         ran[0] if ran else 0,
+        float(stored["latency"][0]),
     )
 
 
@@ -169,7 +190,39 @@ class _Strands:
         return found[self.distinct]
 
 
-def _search(strands: _Strands, tolerance: float, telemetry: Telemetry) -> tuple[Float, Float, int]:
+@dataclass(frozen=True)
+class _Blocks:
+    """Waves that spread in a block of the heart's kind of mesh; `latency` hears of each."""
+
+    cell: CellModel
+    scheme: Scheme
+    edge: float
+    wanted: Float
+    diffusivity: Float
+    grain: Grain
+    latency: list[float]
+
+    @property
+    def distinct(self) -> Int:
+        """Each axis for itself: one simulation has them all."""
+        return np.arange(3)
+
+    def speeds(self, factors: Float) -> Float:
+        """Return the speed along each axis; NaN where no wave spreads."""
+        try:
+            found = spread(
+                self.cell, self.scheme, self.edge, factors * self.diffusivity, self.wanted,
+                self.grain,
+            )  # fmt: skip
+        except NonPhysicalError:
+            return np.full(3, np.nan)
+        self.latency.append(found.latency)
+        return found.speeds
+
+
+def _search(
+    strands: _Strands | _Blocks, tolerance: float, telemetry: Telemetry
+) -> tuple[Float, Float, int]:
     """Return factors (3,), speeds (3,) and the number of strands.
 
     Broyden's method on logarithms. The three axes are found together because each speed depends

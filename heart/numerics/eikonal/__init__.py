@@ -10,6 +10,7 @@ Generic Hamilton–Jacobi: knows points, cells, a metric and sources, nothing of
 [0.0, 1.0, 1.0, 1.0]
 """
 
+from heart.numerics.eikonal.curvature import delayed
 from heart.numerics.eikonal.lengths import (
     FibreMetric,
     Lengths,
@@ -27,6 +28,7 @@ __all__ = [
     "FibreMetric",
     "Lengths",
     "cell_metric",
+    "delayed",
     "point_source",
     "solve",
     "solve_many",

@@ -22,7 +22,7 @@ _SWEEPS = 8
 _NEEDLE = 1e-13
 
 # Seen from corner d of a cell: corners i k l, then edges di dk dl ik il kl.
-_VIEW = np.array(
+VIEW = np.array(
     [
         [1, 2, 3, 0, 1, 2, 3, 4, 5],
         [0, 2, 3, 0, 3, 4, 1, 2, 5],
@@ -31,11 +31,11 @@ _VIEW = np.array(
     ],
     dtype=np.int64,
 )
-_TRIANGLE = np.array([[0, 1, 2], [1, 2, 0], [2, 0, 1]], dtype=np.int64)
+TRIANGLE = np.array([[0, 1, 2], [1, 2, 0], [2, 0, 1]], dtype=np.int64)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _recover(
+def recover(
     points: NDArray[np.float64],
     cells: NDArray[np.int32],
     edges: NDArray[np.float64],
@@ -140,7 +140,7 @@ def _sweep(
         best = time[d]
         for e in range(star_start[d], star_start[d + 1]):
             c = star[e] >> 2
-            view = _VIEW[star[e] & 3]
+            view = VIEW[star[e] & 3]
             if not edges[c, 0] < math.inf:
                 continue
             i, k, m = cells[c, view[0]], cells[c, view[1]], cells[c, view[2]]
@@ -187,9 +187,9 @@ def _sweep(
         for e in range(fan_start[d], fan_start[d + 1]):
             c = fan[e, 0] >> 2
             corner = fan[e, 0] & 3
-            dp = fan_lengths[c, _TRIANGLE[corner, 0]]
-            pq = fan_lengths[c, _TRIANGLE[corner, 1]]
-            dq = fan_lengths[c, _TRIANGLE[corner, 2]]
+            dp = fan_lengths[c, TRIANGLE[corner, 0]]
+            pq = fan_lengths[c, TRIANGLE[corner, 1]]
+            dq = fan_lengths[c, TRIANGLE[corner, 2]]
             tp, tq = time[fan[e, 1]], time[fan[e, 2]]
             if not dp < math.inf:
                 continue
@@ -226,9 +226,9 @@ def refine(
     tolerance : float, ms
         Corrections below it are dropped.
     """
-    slopes = _recover(mesh.points, mesh.cells, lengths.edges, time[:, None])[:, 0]
+    slopes = recover(mesh.points, mesh.cells, lengths.edges, time[:, None])[:, 0]
     slopes[~np.isfinite(time)] = math.inf
-    second = _recover(mesh.points, mesh.cells, lengths.edges, slopes)
+    second = recover(mesh.points, mesh.cells, lengths.edges, slopes)
     order = np.argsort(time, kind="stable")
     order = order[~given[order] & np.isfinite(time[order])]
     stale = ~given

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from heart.anatomy.block import Grain
 from heart.core.errors import NonPhysicalError
 from heart.core.progress import Step, Telemetry
 from heart.electro.activation import Stimulus
@@ -70,7 +71,11 @@ class Beat:
 
 
 def confirm(
-    section: ConfirmSection, found: Screening, ranking: Sequence[RankedLead], watch: Telemetry
+    section: ConfirmSection,
+    found: Screening,
+    ranking: Sequence[RankedLead],
+    watch: Telemetry,
+    grain: Grain | None = None,
 ) -> Confirmation:
     """Compute the baseline and the first leads again and compare.
 
@@ -84,6 +89,8 @@ def confirm(
         Its rows, best first.
     watch
         Hears of progress, and of an estimate before the long part.
+    grain
+        How the heart was meshed, for the tuning; None where no mesher made it.
 
     Returns
     -------
@@ -97,7 +104,7 @@ def confirm(
     """
     started = time.perf_counter()
     model = found.fine.model
-    tissue = ConfirmTissue.of(section, model, found.nominal.velocity, watch)
+    tissue = ConfirmTissue.of(section, model, found.nominal.velocity, watch, grain)
     leads = [row for row in ranking if row.captured][: section.sites]
     beats = [_own(found), *(_paced(found, row) for row in leads)]
     rows = []
@@ -113,6 +120,8 @@ def confirm(
             if not number:
                 _estimate(problem, recorder, total, len(beats), watch)
             activation = _run(problem, recorder, limit, step, float(_latest(beat.screen)))
+            begun = np.nanmin(activation) if tissue.latency is None else tissue.latency
+            activation = np.maximum(activation - begun, 0.0)
             rows.append(_compared(found, beat, activation, time.perf_counter() - begin))
     return _confirmation(section, tissue, rows, time.perf_counter() - started)
 
@@ -210,9 +219,8 @@ def _run(
     return arrival
 
 
-def _compared(found: Screening, beat: Beat, arrival: Float, seconds: float) -> Confirmed:
+def _compared(found: Screening, beat: Beat, activation: Float, seconds: float) -> Confirmed:
     """Return engine and screen side by side."""
-    activation = arrival - np.nanmin(arrival)
     reached = np.isfinite(beat.screen)
     difference = np.where(reached, activation - beat.screen, np.nan)
     gap = np.where(np.isfinite(difference), np.abs(difference), np.inf)[reached]

@@ -1,8 +1,9 @@
 """The nominal heart of a screen as tissue: cells, and conductivities for the screen's speeds.
 
-A monodomain gets conductivities tuned on a strand of the mesh's own edge length, the fast
-endocardium as a surface that conducts better (`heart.electro.tissue.sheet`). In the
-reaction-eikonal model the speeds are the screen's own, sheet included.
+A monodomain gets conductivities tuned in a block of the mesh's own kind and edge length (on a
+strand where the mesh has no kind), the fast endocardium as a surface that conducts better
+(`heart.electro.tissue.sheet`). In the reaction-eikonal model the speeds are the screen's own,
+sheet included.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from heart.anatomy.block import Grain
 from heart.anatomy.heart_mesh import Boundary, Tissue
 from heart.core.progress import Telemetry
 from heart.electro.activation import BORDER, ActivationModel
@@ -28,6 +30,7 @@ from heart.electro.tissue import scheme as schemes
 from heart.electro.tissue.conductivity import REGISTRY, tensors
 from heart.electro.tissue.model import MonodomainModel
 from heart.electro.tissue.monodomain import Monodomain
+from heart.electro.tissue.octant import AMPLITUDE, DURATION
 from heart.electro.tissue.scheme import Scheme
 from heart.electro.tissue.sheet import tune_sheet, with_sheet
 from heart.electro.tissue.space import TissueSpace
@@ -43,7 +46,7 @@ Problem = Monodomain | ReactionEikonal
 
 CONDUCTIVITIES = "niederer2011"
 STEP = 0.05
-AMPLITUDE, DURATION = 50.0, 2.0
+LATENCY = "latency"
 # Stimulus times are rounded to this, in ms, so that a patch is a few pulses.
 GRAIN = 0.5
 
@@ -64,6 +67,8 @@ class ConfirmTissue:
         Nodes and cells.
     watch
         Who hears of tuning.
+    grain
+        How the heart was meshed; None where no mesher made it.
     tuning
         Wanted and reached speeds by name; filled as speeds are tuned.
     """
@@ -73,6 +78,7 @@ class ConfirmTissue:
     velocity: ConductionVelocity
     space: TissueSpace
     watch: Telemetry
+    grain: Grain | None = None
     tuning: dict[str, float] = field(default_factory=dict)
 
     @staticmethod
@@ -81,10 +87,17 @@ class ConfirmTissue:
         model: ActivationModel,
         velocity: ConductionVelocity,
         watch: Telemetry,
+        grain: Grain | None = None,
     ) -> ConfirmTissue:
         """Prepare the mesh of `model`."""
         mesh = model.heart.mesh
-        return ConfirmTissue(section, model, velocity, TissueSpace(mesh.points, mesh.cells), watch)
+        space = TissueSpace(mesh.points, mesh.cells)
+        return ConfirmTissue(section, model, velocity, space, watch, grain)
+
+    @property
+    def latency(self) -> float | None:
+        """Time in ms from a stimulus to the start of its eikonal wave; None: not measured."""
+        return self.tuning.get(LATENCY)
 
     @cached_property
     def edge(self) -> float:
@@ -179,12 +192,14 @@ class ConfirmTissue:
         found = tune(
             cell_model(self.section.cells), self._plain, self.edge, wanted.tolist(),
             REGISTRY[CONDUCTIVITIES].conductivities, surface_to_volume=blank.surface_to_volume,
-            capacitance=blank.capacitance, telemetry=self.watch,
+            capacitance=blank.capacitance, grain=self.grain, telemetry=self.watch,
         )  # fmt: skip
         for axis, want, speed in zip(
             ("fibre", "sheet", "normal"), wanted, found.speeds, strict=True
         ):
             self.tuning[f"{name}{axis}_{want:.3g}"] = speed
+        if not name and self.grain is not None:
+            self.tuning[LATENCY] = found.latency
         return np.array(found.monodomain)
 
     def _scale(self) -> float:

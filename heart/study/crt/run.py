@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from heart.anatomy.block import Grain
 from heart.anatomy.build import BuiltHeart, build_heart
-from heart.anatomy.case import load_case
+from heart.anatomy.case import IdealisedSource, load_case
 from heart.anatomy.fibres import FibreAngles
 from heart.anatomy.locate import CoordinateLocator
 from heart.anatomy.recipe import Patient
@@ -68,6 +69,7 @@ def run_crt(loaded: LoadedScenario[CrtScenario], telemetry: Telemetry | None = N
         telemetry=watch,
         timings={"mesh": meshed},
         hashes={"case": provenance.file_hash(loaded.case)},
+        grain=None if isinstance(case.source, IdealisedSource) else Grain(section.backend),
     )
     return result
 
@@ -84,8 +86,12 @@ def screen_hearts(
     telemetry: Telemetry | None = None,
     timings: Mapping[str, float] | None = None,
     hashes: Mapping[str, Any] | None = None,
+    grain: Grain | None = None,
 ) -> CrtResult:
-    """Screen a heart that is meshed already; `fine` and `coarse` may be the same object."""
+    """Screen a heart that is meshed already; `fine` and `coarse` may be the same object.
+
+    `grain` says how the fine mesh was made, for the tuning of a confirmation.
+    """
     watch = telemetry or silent()
     started = time.perf_counter()
     on_fine = _located(fine, scenario)
@@ -110,7 +116,7 @@ def screen_hearts(
     seconds = {**(timings or {}), "screen": screened}
     confirmed = None
     if scenario.confirm is not None:
-        confirmed = confirm(scenario.confirm, found, ranking, watch)
+        confirmed = confirm(scenario.confirm, found, ranking, watch, grain)
         seconds["confirm"] = confirmed.seconds
     return CrtResult(
         name=scenario.name,
