@@ -25,11 +25,12 @@ SLOW = sorted(
     for path in (ROOT / "scenarios" / folder).glob(f"{pattern}.yaml")
     if f"{folder}/{path.stem}" not in QUICK
 )
-# A beat with inertia takes minutes; the first of its kind stands for all in every run of the tests.
+# A beat with inertia takes minutes; the first of its kind stands for all in every run of the tests,
+# and a small ventricle (test_mechanics_wall) for the heart that contracts.
 LONG = tuple(
     f"elastodynamics_{name}"
     for name in ("mono_0a", "mono_0b", "mono_2a", "mono_2b", "mono_2c", "pair")
-)
+) + ("contract",)
 
 
 def _marked(name: str) -> object:
