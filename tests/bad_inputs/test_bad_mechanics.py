@@ -94,6 +94,19 @@ ROWS: dict[str, tuple[str, str, str, int, list[str]]] = {
     "penalty with a pressure unknown": (
         GOOD, "elements:", "compressibility: {kind: penalty}\nelements:", 13, ["p2 or p1"],
     ),
+    "valves of a beam": (
+        GOOD, "loads: {", "loads: {valves: true, ", 13, ["beam", "no cavity", "valves"],
+    ),
+    "valves beside a prescribed volume": (
+        HEART, "loads: {stages: [{label: bent, pressure: {z_low: 20 Pa}}]}",
+        "loads: {valves: true, stages: [{label: full, volume: {lv_endo: 3 mL}}]}",
+        10, ["valves carry pressures of stages alone", "no volumes"],
+    ),
+    "penalty with an augmentation": (
+        GOOD, "elements:",
+        "compressibility: {kind: penalty, augmentation: 10 kPa}\nelements:",
+        13, ["no pressure to augment", "bulk_modulus"],
+    ),
     "probe outside": (
         GOOD, "[2 mm, 0.5 mm, 0.5 mm]}]", "[9 mm, 0.5 mm, 0.5 mm]}]",
         12, ["probe tip", "in no cell"],

@@ -10,6 +10,7 @@ from dolfinx import fem
 from numpy.typing import NDArray
 
 from heart.anatomy.heart_mesh import Boundary
+from heart.core.errors import ParameterError
 from heart.core.parameters import Parameter
 from heart.mechanics.active import ActiveStress
 from heart.mechanics.compressibility import Compressibility, Incompressible, Penalty, VolumeLaw
@@ -166,6 +167,11 @@ def acting(scenario: MechanicsScenario, specimen: Specimen) -> dict[str, dict[in
     unloaded = scenario.unload.pressure if scenario.unload else {}
     named = dict.fromkeys([*scenario.loads.loaded, *map(str, unloaded)])
     found = {name: dict.fromkeys(specimen.tags(name), 1.0) for name in named}
+    if scenario.loads.valves and not specimen.chambers:
+        raise ParameterError(
+            f"{specimen.muscle.title} has no cavity that valves could close",
+            fix="leave loads.valves out",
+        )
     for name in specimen.chambers if scenario.loads.valves else ():
         if name in found:
             shares = valve_shares(specimen.mesh, Boundary(specimen.tags(name)[0]))
