@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from heart.core.errors import NonlinearSolveError
+from heart.core.progress import silent
 from heart.mechanics.curves import Curve
 from heart.mechanics.space import Element
+from heart.study.verification import elastodynamics
 from heart.study.verification.elastodynamics import (
     against_teams,
     balance,
@@ -126,6 +129,17 @@ def test_after_the_snap_a_motion_amid_the_teams_passes() -> None:
     mirrored = [row for row in turned_over(replace(ours, displacements=motion)) if row.gate]
     assert mirrored[0].ours > 1.0
     assert not mirrored[0].passed
+
+
+def test_a_case_that_stops_is_a_gate_not_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of the comparison is still made, and the page says what did not run."""
+
+    def stops(*_arguments: object, **_options: object) -> Series:
+        raise NonlinearSolveError("stopped at 265 ms")
+
+    monkeypatch.setattr(elastodynamics, "run_case", stops)
+    rows = elastodynamics.followed(silent(), "0B", SMALL, 320.0, lambda _ours: [])
+    assert [row.passed for row in rows] == [False]
 
 
 def test_the_pair_is_the_benchmarks() -> None:

@@ -12,12 +12,15 @@ the same surfaces; all else is on curved ones.
 from __future__ import annotations
 
 import csv
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heart.core.errors import NonlinearSolveError
 from heart.core.progress import Telemetry
 from heart.mechanics.curves import LEFT_OF_TWO, RIGHT_OF_TWO, Curve, PressureLaw, TensionLaw
 from heart.mechanics.space import Element
@@ -40,6 +43,7 @@ from heart.study.verification.elastodynamics_cases import (
 
 Float = NDArray[np.float64]
 
+LOG = logging.getLogger(__name__)
 SOURCE = "Arostica2025"
 FOLDER = Path(__file__).parent / "refdata"
 LOADS: dict[str, tuple[str, TensionLaw | PressureLaw]] = {
@@ -56,7 +60,7 @@ FINE = replace(USUAL, edge=6.0)
 CALM = (160.0, 20.0)  # until the contraction there is but slow filling
 TEAMS_MESH = Discretisation(edge=5.0, irregular=True, step=5.0, before=(CALM,))
 TEAMS_SNAP = replace(TEAMS_MESH, step=2.5, before=(CALM, (230.0, 5.0)))
-PAIR = Discretisation(edge=8.0, irregular=True, step=5.0)
+PAIR = Discretisation(edge=10.0, irregular=True, step=5.0)
 PEAK, SYSTOLE, LOADED, SNAPPED = 480.0, 600.0, 500.0, 320.0
 TEAMS_CLOSE = 0.10
 SNAP_HEIGHT, SNAP_TIME = (10.19, 11.81), (230.0, 240.0)
@@ -184,18 +188,35 @@ def run(telemetry: Telemetry) -> list[Check]:
     for name, ours in seen.items():
         checks.append(came_back(name, ours))
     checks += halvings(telemetry, seen["1"])
-    for name in ("0A", "2B"):
-        with telemetry.step(f"case {name} {AS_TEAMS}"):
-            ours = run_case(CASES[name], TEAMS_MESH, until=LOADED)
-        checks += against_teams(name, ours, TEAMS_CLOSE)
-    with telemetry.step(f"case 0B {AS_TEAMS}"):
-        ours = run_case(CASES["0B"], TEAMS_SNAP, until=SNAPPED)
-    return (
-        checks
-        + snap(AS_TEAMS, ours, gated=True)
-        + turned_over(ours)
-        + snap("on curved cells", seen["0B"], gated=False)
-    )
+    judges: dict[str, tuple[Discretisation, float, Callable[[Series], list[Check]]]] = {
+        "0A": (TEAMS_MESH, LOADED, lambda ours: against_teams("0A", ours, TEAMS_CLOSE)),
+        "2B": (TEAMS_MESH, LOADED, lambda ours: against_teams("2B", ours, TEAMS_CLOSE)),
+        "0B": (
+            TEAMS_SNAP,
+            SNAPPED,
+            lambda ours: snap(AS_TEAMS, ours, gated=True) + turned_over(ours),
+        ),
+    }
+    for name, (cut, until, judged) in judges.items():
+        checks += followed(telemetry, name, cut, until, judged)
+    return checks + snap("on curved cells", seen["0B"], gated=False)
+
+
+def followed(
+    telemetry: Telemetry,
+    name: str,
+    cut: Discretisation,
+    until: float,
+    judged: Callable[[Series], list[Check]],
+) -> list[Check]:
+    """Run a case as the teams did; where it stops, that is a gate not met and not the end."""
+    with telemetry.step(f"case {name} {AS_TEAMS}"):
+        try:
+            return judged(run_case(CASES[name], cut, until=until))
+        except NonlinearSolveError as error:
+            LOG.warning("case %s: %s", name, error.line())
+    row = f"case {name} {AS_TEAMS}: ran until {until:g} ms"
+    return [between(row, float("nan"), until, None, "ms", SOURCE)]
 
 
 def turned_over(ours: Series) -> list[Check]:
