@@ -38,7 +38,7 @@ Float = NDArray[np.float64]
 
 LOG = logging.getLogger(__name__)
 
-PROBE, SETTLED, FLAT = 0.03, 5e-3, 1e-2
+PROBE, SETTLED, FLAT = 0.03, 1e-2, 5e-2
 DAMPING, LEAST_DAMPING, LARGEST_DAMPING = 1e-3, 1e-6, 1e4
 LARGEST_MOVE = 0.7
 STIFFER, TRIES = 2.0, 5
@@ -212,7 +212,7 @@ def fit_passive(
     curve = FillingCurve(problem, configuration, cavity, tuple(wanted / pressure), ladder)
     klotz = klotz_curve(pressure, curve.image_volume)
     scaled = _Scaled(problem.model.material, chosen)
-    search = _Search(curve, scaled, klotz.volume(wanted), told)
+    search = _Search(curve, scaled, klotz.volume(wanted), error, told)
     at, filling = search.run(iterations)
     fit = PassiveFit(
         factors={key: float(np.exp(x)) for key, x in zip(search.law.keys, at, strict=True)},
@@ -244,9 +244,11 @@ class _Search:
         curve: FillingCurve,
         law: _Scaled,
         targets: Float,
+        error: float,
         told: Callable[[FitStep], None] | None,
     ) -> None:
-        self.curve, self.law, self.targets, self.told = curve, law, targets, told
+        self.curve, self.law, self.targets = curve, law, targets
+        self.error, self.told = error, told
         self.steps = self.curves = 0
         self._range = float(np.log(RANGE.value))
 
@@ -273,7 +275,9 @@ class _Search:
             slopes = slopes + np.outer(change - slopes @ move, move) / (move @ move)
             self._tell(x, before + change)
             if np.abs(move).max() < SETTLED or gain < FLAT:
-                break
+                if fresh or np.abs(before + change).max() <= self.error:
+                    break
+                slopes = None
         self.law.set(x)
         return x, self.curve.fill()
 

@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from heart.mechanics.klotz import MMHG
 from heart.report import theme
 from heart.study.mechanics.fitted import FittedLaw
 from heart.study.mechanics.result import MechanicsResult
+
+Float = NDArray[np.floating]
 
 POINTS = 200
 LEFT = "lv_endo"
@@ -34,9 +37,12 @@ def draw_klotz(path: Path, result: MechanicsResult) -> Path | None:
         fitted.klotz.volume(pressures) / 1000.0, pressures / MMHG, color=theme.MUTED,
         linestyle="--", label="Klotz",
     )  # fmt: skip
-    ours = np.concatenate([[fitted.rest], fitted.volumes]) / 1000.0
-    at = np.concatenate([[0.0], fitted.pressures]) / MMHG
-    axes.plot(ours, at, ".-", color=theme.AFTER, markersize=7, label="fitted law")
+    volumes, at = _course(result, fitted)
+    axes.plot(volumes / 1000.0, at / MMHG, color=theme.AFTER, label="fitted law")
+    axes.plot(
+        fitted.volumes / 1000.0, fitted.pressures / MMHG, ".", color=theme.AFTER, markersize=9,
+        label="where compared",
+    )  # fmt: skip
     if result.image is not None and LEFT in result.image.volumes:
         axes.plot(
             result.image.volumes[LEFT] / 1000.0, result.image.pressures[LEFT] / MMHG, "o",
@@ -49,6 +55,24 @@ def draw_klotz(path: Path, result: MechanicsResult) -> Path | None:
     axes.legend(frameon=False)
     figure.savefig(path, dpi=130)
     return path
+
+
+def _course(result: MechanicsResult, fitted: FittedLaw) -> tuple[Float, Float]:
+    """Return volumes in mm³ and pressures in kPa of the fitted law, rising.
+
+    What the run then filled belongs to the same curve, if nothing else loaded the body.
+    """
+    volumes = np.concatenate([[fitted.rest], fitted.volumes])
+    pressures = np.concatenate([[0.0], fitted.pressures])
+    traces = result.traces
+    image = () if result.image is None else tuple(result.image.pressures)
+    alone = tuple(traces.pressures) == (LEFT,) == image and not traces.tension.any()
+    if alone and not result.in_time:
+        inside = traces.pressures[LEFT] <= fitted.pressures.max()
+        volumes = np.concatenate([volumes, traces.volumes[LEFT][inside]])
+        pressures = np.concatenate([pressures, traces.pressures[LEFT][inside]])
+    order = np.argsort(pressures, kind="stable")
+    return volumes[order], pressures[order]
 
 
 def fit_context(fitted: FittedLaw | None) -> dict[str, Any] | None:

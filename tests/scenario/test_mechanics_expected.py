@@ -28,7 +28,7 @@ SLOW = sorted(
 # A beat with inertia takes minutes; the first of its kind stands for all in every run of the tests,
 # and a small ventricle (test_mechanics_wall) for the heart that contracts.
 _BEATS = ("mono_0a", "mono_0b", "mono_2a", "mono_2b", "mono_2c", "pair")
-LONG = ("contract", *(f"elastodynamics_{name}" for name in _BEATS))
+LONG = ("contract", "fit_klotz", *(f"elastodynamics_{name}" for name in _BEATS))
 
 
 def _marked(name: str) -> object:
