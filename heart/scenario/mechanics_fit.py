@@ -25,7 +25,7 @@ from heart.mechanics.materials.registry import REGISTRY
 from heart.scenario.mechanics_curves import Pressure
 from heart.scenario.mechanics_loads import check_pressure
 
-LEFT = "lv_endo"
+LEFT: Literal["lv_endo"] = "lv_endo"
 Compared = Annotated[float, Quantity.of(COMPARED, shown="mmHg")]
 
 
