@@ -50,7 +50,7 @@ class StepSection(Section):
 class SolverSection(Section):
     """Profiles of solvers/mechanics, from the usual to the most robust."""
 
-    profiles: tuple[Identifier, ...] = Field(default=("direct", "direct_l2"), min_length=1)
+    profiles: tuple[Identifier, ...] = Field(default=("direct_lagged", "direct_l2"), min_length=1)
 
 
 class MechanicsScenario(Section):
