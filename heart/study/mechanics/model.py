@@ -13,6 +13,7 @@ from heart.anatomy.heart_mesh import Boundary
 from heart.core.errors import ParameterError
 from heart.core.parameters import Parameter
 from heart.mechanics.active import ActiveStress
+from heart.mechanics.closed_valves import valve_shares
 from heart.mechanics.compressibility import Compressibility, Incompressible, Penalty, VolumeLaw
 from heart.mechanics.loads import Direction, Fixed, FollowerPressure, Load, Robin, sliding
 from heart.mechanics.materials.law import Material, Split
@@ -20,7 +21,6 @@ from heart.mechanics.materials.registry import REGISTRY
 from heart.mechanics.model import MechanicsModel
 from heart.mechanics.pericardium import ApexMount, Pericardium, stiffness_field
 from heart.mechanics.space import Element, MechanicsSpace
-from heart.mechanics.valves import valve_shares
 from heart.mechanics.viscosity import KelvinVoigt
 from heart.scenario.mechanics import MechanicsScenario
 from heart.scenario.mechanics_dynamics import TimeSection

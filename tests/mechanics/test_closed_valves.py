@@ -10,7 +10,7 @@ import pytest
 from heart.anatomy.heart_mesh import Boundary, HeartMesh
 from heart.anatomy.idealised import biv_ellipsoid, lv_ellipsoid
 from heart.core.errors import MeshInputError
-from heart.mechanics.valves import valve_shares
+from heart.mechanics.closed_valves import valve_shares
 from heart.numerics import tetrahedra
 
 
