@@ -17,6 +17,7 @@ from heart.mechanics.curves import TENSION
 from heart.mechanics.model import DENSITY
 from heart.mechanics.tension_law import REGISTRY
 from heart.mechanics.viscosity import VISCOSITY
+from heart.scenario.mechanics_activation import Activation, AtOnce
 from heart.scenario.mechanics_curves import Time, Value, check_samples, values_of
 from heart.scenario.mechanics_loads import LEAST_TENSION, Tension, too_small
 
@@ -92,20 +93,13 @@ class BenchmarkTension(Section):
         return self
 
 
-class AtOnce(Section):
-    """All muscle is activated at one time."""
-
-    kind: Literal["at_once"] = "at_once"
-    at: Time = 0.0
-
-
 class LawTension(Section):
     """Tension by a law at each point, started by activation, answering to the stretch."""
 
     kind: Literal["law"]
     law: Annotated[str, OneOf(tuple(name for name in REGISTRY if name != "prescribed"))]
     parameters: dict[str, Value] = Field(default_factory=dict)
-    activation: AtOnce = AtOnce()
+    activation: Activation = AtOnce()
     coupling: Literal["stabilised", "staggered"] = "stabilised"
     sheet: Annotated[float, Quantity.of(ACROSS)] = ACROSS.value
     normal: Annotated[float, Quantity.of(ACROSS)] = ACROSS.value

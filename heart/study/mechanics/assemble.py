@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from heart.core.validation import as_yaml_data
 from heart.scenario.mechanics import MechanicsScenario
 from heart.scenario.mechanics_dynamics import LawTension, RampTension, TimeSection
+from heart.study.mechanics.activation import words
 from heart.study.mechanics.prepare import Prepared
 from heart.study.mechanics.result import (
     FollowedPoint,
@@ -90,7 +91,7 @@ def assumptions(prepared: Prepared, scenario: MechanicsScenario) -> tuple[str, .
         lines.append("No inertia, no viscosity; each state is an equilibrium at its loads.")
     active = scenario.active
     if isinstance(active, LawTension):
-        lines.append(f"All muscle is activated at {active.activation.at:g} ms: no wave.")
+        lines.append(words(active.activation))
     elif not isinstance(active, RampTension) or any(s.tension for s in scenario.loads.stages):
         lines.append("Tension is prescribed and uniform: no activation, no feedback of stretch.")
     if scenario.loads.valves:

@@ -38,6 +38,7 @@ from heart.scenario.mechanics_dynamics import (
     TableTension,
     TimeSection,
 )
+from heart.study.mechanics.activation import activation_of
 from heart.study.mechanics.model import model_of, supports_of
 from heart.study.mechanics.numbering import Numbering
 from heart.study.mechanics.specimen import Specimen
@@ -109,7 +110,7 @@ class Marching:
             self._functions = {"state": resting.state}
             unknown = resting.u
             self._inner = QuasiStatic(resting, constants)
-        self._tension, self._muscle = tension, tension.muscle(unknown, axes)
+        self._tension, self._muscle = tension, tension.muscle(unknown, axes, specimen)
         self.advancing: Any = (
             self._inner if self._muscle is None else Contraction(self._inner, self._muscle)
         )
@@ -197,16 +198,19 @@ class Tension:
         self.stress = ActiveStress(constant, section.sheet, section.normal)
         self.drives = [Drive(constant, course)]
 
-    def muscle(self, displacement: Any, axes: Any) -> Muscle | None:
-        """Return the law at all points; None for a course."""
+    def muscle(self, displacement: Any, axes: Any, specimen: Specimen) -> Muscle | None:
+        """Return the law at all points, each with its activation; None for a course."""
         section = self._section
         if self._field is None or not isinstance(section, LawTension):
             return None
         law: Any = REGISTRY[section.law]
         values = values_of(law.PARAMETERS, section.parameters, section.law)
+        times: Any = activation_of(section.activation, specimen)
+        if isinstance(times, np.ndarray):
+            times = self._field.points.of_vertices(times)
         return Muscle(
             law(**values), self._field, displacement, axes,
-            activation=section.activation.at, scheme=Scheme(section.coupling),
+            activation=times, scheme=Scheme(section.coupling),
         )  # fmt: skip
 
 
