@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from heart.anatomy import aha, coordinates, fibres, idealised
+from heart.anatomy.block import Grain
 from heart.anatomy.heart import Heart
 from heart.core import records
 from heart.core.errors import HeartError, ParameterError, ScenarioError
@@ -53,9 +54,13 @@ def small() -> SimpleNamespace:
     return SimpleNamespace(heart=heart, quality=quality, changes=[], label_volumes={})
 
 
-def screened(small: SimpleNamespace, confirm: Any) -> CrtResult:
+LATENCY = 1.5
+
+
+def screened(small: SimpleNamespace, confirm: Any, grain: Grain | None = None) -> CrtResult:
     """Return the screen of the small heart with a confirmation."""
-    return screen_hearts(CrtScenario.model_validate(PLAIN | {"confirm": confirm}), small, small)
+    scenario = CrtScenario.model_validate(PLAIN | {"confirm": confirm})
+    return screen_hearts(scenario, small, small, grain=grain)
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +76,12 @@ def diffused(small: SimpleNamespace) -> CrtResult:
     """Confirmed by a monodomain whose tuning, tested elsewhere, is given."""
 
     def given(*_: object, **__: object) -> Tuned:
-        return Tuned((1.0, 1.0, 1.0), (2.5, 1.8, 1.5), (0.6, 0.4, 0.3), 0)
+        return Tuned((1.0, 1.0, 1.0), (2.5, 1.8, 1.5), (0.6, 0.4, 0.3), 0, LATENCY)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(confirm_tissue, "tune", given)
         patch.setattr(confirm_tissue, "tune_sheet", lambda *_: (2.0, 1.0))
-        return screened(small, {"cells": "mitchell_schaeffer", "sites": 2, "dt": "0.1 ms"})
+        return screened(small, {"cells": "mitchell_schaeffer", "sites": 2, "dt": "0.1 ms"}, Grain())
 
 
 def confirmation(result: CrtResult) -> Confirmation:
@@ -136,6 +141,18 @@ def test_monodomain_activates_all_that_conducts_and_stops(diffused: CrtResult) -
         assert row.seconds > 0.0
     assert sorted(found.by_screen) == sorted(found.by_engine)
     assert set(found.tuning) >= {"fibre_0.6", "lv_endocardium_0.87"}
+
+
+def test_times_count_from_where_an_eikonal_wave_would_have_started(diffused: CrtResult) -> None:
+    """The latency of the stimulus, measured in a block, is no delay of conduction."""
+    found = confirmation(diffused)
+    assert found.tuning["latency"] == LATENCY
+    for row in found.rows:
+        fired = row.activation == 0.0
+        assert 3 <= fired.sum() < 0.2 * len(fired)
+    page = section(found)
+    assert page is not None
+    assert "kind of mesh" in str(page)
 
 
 def test_result_goes_into_every_output(diffused: CrtResult, tmp_path: Path) -> None:

@@ -105,8 +105,7 @@ def tune(
         Kind of the heart's mesh: waves that spread in a block of it, in all directions. None:
         plane waves along the axes, on strands of an irregular lattice.
     tolerance
-        Largest relative error of a speed; in a block twice that, whose fit of all directions is
-        no sharper.
+        Largest relative error of a speed.
     telemetry
         Hears of progress.
 
@@ -137,9 +136,7 @@ def tune(
             mesh = _Strands(cell, scheme, edge_length, wanted, diffusivity)
         else:
             mesh = _Blocks(cell, scheme, edge_length, wanted, diffusivity, grain, latency)
-        factors, found, strands = _search(
-            mesh, tolerance * (1.0 if grain is None else 2.0), telemetry or silent()
-        )
+        factors, found, strands = _search(mesh, tolerance, telemetry or silent())
         ran.append(strands)
         return {"factors": factors, "speeds": found, "latency": np.array(latency[-1:] or [0.0])}
 
