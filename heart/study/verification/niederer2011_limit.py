@@ -115,7 +115,7 @@ def tensor_arrivals(
 def without_dt(coarse: dict[str, float], fine: dict[str, float]) -> dict[str, float]:
     """Return arrivals at dt → 0 from those at a step and at half of it.
 
-    The cells are of first order; what Strang's splitting adds, of second, is 0.3 % of a cable's
-    arrival at 0.02 ms, and this leaves it 0.1 % early.
+    The cells are of first order; what Strang's splitting adds, of second, is 0.24 % of a cable's
+    arrival at 0.02 ms, so that from 0.02 and 0.01 ms this is 0.07 % early.
     """
     return {probe: 2.0 * fine[probe] - coarse[probe] for probe in fine}
