@@ -1,0 +1,176 @@
+"""Rows of a matrix near which something is to be done, and a matrix product over these alone.
+
+After a good prediction the residual of a diffusion step is above its tolerance only where a wave
+passes. Conjugate gradients over those rows and their neighbours leave the same residual behind as
+over all rows, for the price of a part of the matrix. Rows are chosen one by one, so that the choice
+is the same on any number of ranks; products go by slices that have such a row or touch one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from heart.electro.tissue.slices import WIDTH, Pattern, Real
+
+Float = NDArray[np.float64]
+Slices = NDArray[np.int64]
+
+_FAST = {"contract", "nsz", "arcp", "reassoc"}
+
+
+def border(pattern: Pattern) -> Slices:
+    """Return the slices that have columns of other ranks."""
+    starts = pattern.starts.astype(np.int64)
+    counts = starts[1:] - starts[:-1]
+    foreign = (pattern.columns >= pattern.padded).any(axis=1)
+    return np.unique(np.repeat(np.arange(len(counts)), counts)[foreign])
+
+
+@njit(cache=True, nogil=True)
+def choose(slices: int, level: float, residual: Float, inverse: Float, mask: Float) -> Slices:
+    """Write 1 to `mask` where the scaled residual is above `level`, else 0; return its slices."""
+    found = np.empty(slices, np.int64)
+    count = 0
+    for s in range(slices):
+        here = 0.0
+        for i in range(WIDTH * s, WIDTH * (s + 1)):
+            mask[i] = 1.0 if abs(residual[i] * inverse[i]) > level else 0.0
+            here += mask[i]
+        if here > 0.0:
+            found[count] = s
+            count += 1
+    return found[:count]
+
+
+@njit(cache=True, nogil=True)
+def spread(
+    starts: NDArray[np.uint32],
+    columns: NDArray[np.uint32],
+    chosen: Slices,
+    edge: Slices,
+    mask: Float,
+    known: Float,
+    out: Float,
+) -> tuple[Slices, int]:
+    """Write 1 to `out` in rows of `mask` and next to one, else 0; return its slices and rows.
+
+    Parameters
+    ----------
+    chosen
+        Slices that have a row of `mask`.
+    edge
+        Slices with columns of other ranks, whose ghosts in `mask` are filled.
+    known
+        Rows whose neighbours on this rank are all in `mask`.
+    out
+        Its ghosts are left.
+    """
+    slices = len(starts) - 1
+    padded = WIDTH * slices
+    seen = np.zeros(slices, np.bool_)
+    out[:padded] = 0.0
+    for s in chosen:
+        seen[s] = True
+        for lane in range(WIDTH):
+            i = WIDTH * s + lane
+            if mask[i] > 0.0:
+                out[i] = 1.0
+                if known[i] > 0.0:
+                    continue
+                for k in range(starts[s], starts[s + 1]):
+                    j = columns[k, lane]
+                    if j < padded:
+                        out[j] = 1.0
+                        seen[j // WIDTH] = True
+    for s in edge:
+        for k in range(starts[s], starts[s + 1]):
+            for lane in range(WIDTH):
+                j = columns[k, lane]
+                if j >= padded and mask[j] > 0.0:
+                    out[WIDTH * s + lane] = 1.0
+                    seen[s] = True
+    found = np.flatnonzero(seen)
+    rows = 0
+    for s in found:
+        for i in range(WIDTH * s, WIDTH * (s + 1)):
+            rows += out[i] > 0.0
+    return found, rows
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def product_at(
+    chosen: Slices,
+    starts: NDArray[np.uint32],
+    columns: NDArray[np.uint32],
+    values: Real,
+    sums: Float,
+    x: Float,
+    out: Float,
+) -> float:
+    """Write ``sums x + Σ values (x_j - x_i)`` to the rows of some slices; return x·out there."""
+    total = 0.0
+    for s in chosen:
+        b = WIDTH * s
+        x0, x1, x2, x3 = x[b], x[b + 1], x[b + 2], x[b + 3]
+        x4, x5, x6, x7 = x[b + 4], x[b + 5], x[b + 6], x[b + 7]
+        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
+        for k in range(starts[s], starts[s + 1]):
+            a0 += values[k, 0] * (x[columns[k, 0]] - x0)
+            a1 += values[k, 1] * (x[columns[k, 1]] - x1)
+            a2 += values[k, 2] * (x[columns[k, 2]] - x2)
+            a3 += values[k, 3] * (x[columns[k, 3]] - x3)
+            a4 += values[k, 4] * (x[columns[k, 4]] - x4)
+            a5 += values[k, 5] * (x[columns[k, 5]] - x5)
+            a6 += values[k, 6] * (x[columns[k, 6]] - x6)
+            a7 += values[k, 7] * (x[columns[k, 7]] - x7)
+        out[b] = sums[b] * x0 + a0
+        out[b + 1] = sums[b + 1] * x1 + a1
+        out[b + 2] = sums[b + 2] * x2 + a2
+        out[b + 3] = sums[b + 3] * x3 + a3
+        out[b + 4] = sums[b + 4] * x4 + a4
+        out[b + 5] = sums[b + 5] * x5 + a5
+        out[b + 6] = sums[b + 6] * x6 + a6
+        out[b + 7] = sums[b + 7] * x7 + a7
+        for lane in range(WIDTH):
+            total += x[b + lane] * out[b + lane]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def direct_at(
+    chosen: Slices, beta: float, residual: Float, inverse: Float, mask: Float, direction: Float
+) -> None:
+    """Turn to the next search direction in the rows of `mask`."""
+    for s in chosen:
+        for i in range(WIDTH * s, WIDTH * (s + 1)):
+            direction[i] = mask[i] * residual[i] * inverse[i] + beta * direction[i]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def advance_at(
+    chosen: Slices,
+    alpha: float,
+    direction: Float,
+    image: Float,
+    inverse: Float,
+    mask: Float,
+    solution: Float,
+    residual: Float,
+) -> tuple[float, float, float]:
+    """Go `alpha` along `direction`, whose product with the matrix is `image`.
+
+    Returns max |z| of what is left in all rows of the slices, in those of `mask`, and r·z there.
+    """
+    largest = inside = total = 0.0
+    for s in chosen:
+        for i in range(WIDTH * s, WIDTH * (s + 1)):
+            solution[i] += alpha * direction[i]
+            left = residual[i] - alpha * image[i]
+            residual[i] = left
+            z = left * inverse[i]
+            total += mask[i] * left * z
+            largest = max(largest, abs(z))
+            inside = max(inside, mask[i] * abs(z))
+    return largest, inside, total
