@@ -59,6 +59,18 @@ def test_shares_hold_the_charge_of_the_cube(step: float) -> None:
     assert width @ share(x, step, 1.5) == pytest.approx(1.5, abs=1e-9)
 
 
+@pytest.mark.parametrize("place", [(10.0, 3.5, 1.5), (20.0, 7.0, 3.0), (0.0, 0.0, 0.0)])
+def test_places_between_nodes_are_interpolated(place: tuple[float, float, float]) -> None:
+    """The middle of the slab is half a step from the nodes of a grid of fifteenths."""
+    grid = TensorGrid(
+        (20.0, 7.0, 3.0), niederer2011_limit.TENSOR_STEPS, (1.0, 1.0, 1.0), Derivative.COSINES, 0.1
+    )
+    nodes, weights = grid.around(place)
+    index = np.array(np.unravel_index(nodes, grid.shape)).T * np.array(grid.steps)
+    assert weights @ index == pytest.approx(place, abs=1e-9)
+    assert weights.sum() == pytest.approx(1.0)
+
+
 def test_cables_have_the_waves_of_the_limit() -> None:
     """Converged speeds are 0.61 and 0.22 mm/ms; lumped waves are slower, consistent ones faster."""
     along = niederer2011_limit.diffusivities()[0]

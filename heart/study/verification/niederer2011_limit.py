@@ -108,8 +108,11 @@ def tensor_arrivals(
         for name, place in PROBES.items()
         if all(x <= length + 1e-9 for x, length in zip(place, size, strict=True))
     }
-    nodes = np.array([grid.nearest(place) for place in inside.values()])
-    return dict(zip(inside, wave.arrivals(nodes, until).tolist(), strict=True))
+    # The middle of the slab is no node of every grid, and a wave takes 0.1 ms for half a step.
+    nodes, weights = zip(*(grid.around(place) for place in inside.values()), strict=True)
+    times = wave.arrivals(np.concatenate(nodes), until).reshape(len(inside), -1)
+    means = (times * np.array(weights)).sum(axis=1)
+    return dict(zip(inside, means.tolist(), strict=True))
 
 
 def without_dt(coarse: dict[str, float], fine: dict[str, float]) -> dict[str, float]:

@@ -108,6 +108,20 @@ class TensorGrid:
         index = [round(x / step) for x, step in zip(place, self.steps, strict=True)]
         return int(np.ravel_multi_index(index, self.shape))
 
+    def around(self, place: tuple[float, ...]) -> tuple[NDArray[np.int64], Float]:
+        """Return nodes (2^d,) of the box around `place`, and their weights in linear interpolation.
+
+        A node at the place itself has the whole weight, and is there as often as needed.
+        """
+        nodes, weights = np.zeros(1, np.int64), np.ones(1)
+        for x, step, count in zip(place, self.steps, self.shape, strict=True):
+            low = min(int(x / step + 1e-9), count - 1)
+            rest = max(0.0, x / step - low) if low < count - 1 else 0.0
+            ends = np.array([low, min(low + 1, count - 1)])
+            nodes = np.add.outer(nodes * count, ends).ravel()
+            weights = np.multiply.outer(weights, np.array([1.0 - rest, rest])).ravel()
+        return nodes, weights
+
 
 def share(x: Float, step: float, edge: float) -> Float:
     """Return which part of the interval of `step` mm around each x lies in [0, edge].
