@@ -36,6 +36,7 @@ from heart.study.verification.benchmark import (
 )
 from heart.study.verification.elastodynamics_cases import (
     CASES,
+    DURATION,
     Discretisation,
     Series,
     run_case,
@@ -181,14 +182,20 @@ def run(telemetry: Telemetry) -> list[Check]:
     checks = loads()
     seen: dict[str, Series] = {}
     for name, case in CASES.items():
-        cut = PAIR if case.pair else USUAL
+        if case.pair:
+            continue
         with telemetry.step(f"case {name}"):
-            seen[name] = run_case(case, cut)
+            seen[name] = run_case(case, USUAL)
         checks += at_peak(name, seen[name])
     for name, ours in seen.items():
         checks.append(came_back(name, ours))
     checks += halvings(telemetry, seen["1"])
     judges: dict[str, tuple[Discretisation, float, Callable[[Series], list[Check]]]] = {
+        "pair": (
+            PAIR,
+            DURATION,
+            lambda ours: [*at_peak("pair", ours), came_back("pair", ours)],
+        ),
         "0A": (TEAMS_MESH, LOADED, lambda ours: against_teams("0A", ours, TEAMS_CLOSE)),
         "2B": (TEAMS_MESH, LOADED, lambda ours: against_teams("2B", ours, TEAMS_CLOSE)),
         "0B": (
@@ -209,13 +216,13 @@ def followed(
     until: float,
     judged: Callable[[Series], list[Check]],
 ) -> list[Check]:
-    """Run a case as the teams did; where it stops, that is a gate not met and not the end."""
-    with telemetry.step(f"case {name} {AS_TEAMS}"):
+    """Run a case on cells of the mesher; where it stops, a gate is not met and the rest goes on."""
+    with telemetry.step(f"case {name} on irregular cells"):
         try:
             return judged(run_case(CASES[name], cut, until=until))
         except NonlinearSolveError as error:
             LOG.warning("case %s: %s", name, error.line())
-    row = f"case {name} {AS_TEAMS}: ran until {until:g} ms"
+    row = f"case {name} on irregular cells: ran until {until:g} ms"
     return [between(row, float("nan"), until, None, "ms", SOURCE)]
 
 
@@ -315,7 +322,7 @@ def halvings(telemetry: Telemetry, usual: Series) -> list[Check]:
 BENCHMARK = Benchmark(
     name="elastodynamics",
     title="Elastodynamics of one and two ventricles (Aróstica et al. 2025)",
-    seconds=1500,
+    seconds=3000,
     run=run,
     notes=(
         "Distances are relative, in the mean square over time and probes; RED is the benchmark's "
