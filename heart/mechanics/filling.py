@@ -128,10 +128,6 @@ class FillingCurve:
         self.rest()
         return Filling(self.volume(reference), volumes, reference)
 
-    def follow(self, other: FillingCurve) -> None:
-        """Begin where another curve of the same space and fractions ended."""
-        self._back, self._states = other._back, other._states
-
     def rest(self) -> None:
         """Take the loads off."""
         self.problem.apply(0.0)

@@ -77,8 +77,6 @@ class PassiveFit:
         The curve.
     iterations, curves
         Steps of the fit, and filling curves computed in all.
-    curve
-        What computes them.
     """
 
     factors: Mapping[Factor, float]
@@ -90,7 +88,6 @@ class PassiveFit:
     klotz: KlotzCurve
     iterations: int
     curves: int
-    curve: FillingCurve
 
     @property
     def errors(self) -> Float:
@@ -224,7 +221,6 @@ def fit_passive(
         klotz=klotz,
         iterations=search.steps,
         curves=search.curves,
-        curve=curve,
     )
     LOG.info("passive fit: %s", fit.line())
     if np.abs(fit.errors).max() > error:

@@ -1,8 +1,7 @@
 """The passive law fitted to a filling curve while the reference of an image is found.
 
-Afterwards the law of the run is the fitted one. Stabilised elements take the scale of their
-stabilisation from the law's numbers, which a fit changes: their curve is computed again with the
-fitted law, and the fit is gone on with where it is off.
+Afterwards the law of the run is the fitted one: its parameters are written into the scenario that
+the problems of the run are made from, so that places keep their ratio to the rest.
 """
 
 from __future__ import annotations
@@ -14,15 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from heart.core.errors import NonlinearSolveError
 from heart.core.progress import Step, Telemetry
 from heart.mechanics.axes import Axes
 from heart.mechanics.configuration import Configuration
-from heart.mechanics.filling import Filling, FillingCurve
-from heart.mechanics.fit_factors import Factor, factors_of, multiplied
+from heart.mechanics.fit_factors import Factor, multiplied
 from heart.mechanics.materials.registry import REGISTRY
-from heart.mechanics.passive_fit import FitStep, PassiveFit, fit_passive
-from heart.mechanics.space import Element, MechanicsSpace
+from heart.mechanics.passive_fit import FitStep, fit_passive
+from heart.mechanics.space import MechanicsSpace
 from heart.mechanics.static import StaticProblem
 from heart.mechanics.unloading import reload
 from heart.numerics.profiles import Profile
@@ -37,7 +34,6 @@ from heart.study.mechanics.unload import Reference, pressed, volumes_in
 
 Float = NDArray[np.float64]
 
-PASSES = 3
 CURVES, LONG = 12.0, 60.0
 
 
@@ -91,49 +87,6 @@ class _Progress:
         )  # fmt: skip
 
 
-@dataclass
-class _Pass:
-    """One law, on which a fit starts or which is looked at alone."""
-
-    scenario: MechanicsScenario
-    section: UnloadSection
-    fit: FitSection
-    specimen: Specimen
-    space: MechanicsSpace
-    axes: Axes
-    configuration: Configuration
-    ladder: Sequence[Profile]
-
-    def __post_init__(self) -> None:
-        self.configuration.to_image()
-        specimen, space = self.specimen, self.space
-        model = model_of(self.scenario, specimen, space, None)
-        loads = [
-            *supports_of(self.scenario, specimen, space),
-            *pressed(self.scenario, self.section, specimen),
-        ]
-        self.problem = StaticProblem(model, space, self.axes, loads)
-        self.image = volumes_in(specimen, space, self.problem.state)
-        self.cavity = specimen.tags(LEFT)[0]
-
-    def run(self, bar: _Progress) -> PassiveFit:
-        """Fit, with the problem left in the reference."""
-        fit = self.fit
-        return fit_passive(
-            self.problem, self.configuration, self.cavity, self.section.pressure[LEFT],
-            self.ladder, pressures=fit.pressures, factors=fit.chosen, error=fit.error,
-            iterations=fit.iterations, told=bar.told,
-        )  # fmt: skip
-
-    def look(self, before: PassiveFit) -> Filling:
-        """Return the curve of this law, from where another was."""
-        curve = FillingCurve(
-            self.problem, self.configuration, self.cavity, before.curve.fractions, self.ladder
-        )
-        curve.follow(before.curve)
-        return curve.fill()
-
-
 def fitted_reference(
     scenario: MechanicsScenario,
     section: UnloadSection,
@@ -166,55 +119,35 @@ def fitted_reference(
         No parameters give the curve, or there is no reference.
     """
     configuration = Configuration(space, axes)
-    law = REGISTRY[str(scenario.material[0].law)]
-    factors = dict.fromkeys(fit.chosen or factors_of(law), 1.0)
-    found: PassiveFit | None = None
-    steps = curves = 0
+    model = model_of(scenario, specimen, space, None)
+    loads = [*supports_of(scenario, specimen, space), *pressed(scenario, section, specimen)]
+    problem = StaticProblem(model, space, axes, loads)
+    image = volumes_in(specimen, space, problem.state)
     with watch.step("Fitting the law to Klotz's curve", float(fit.iterations)) as bar:
-        progress = _Progress(watch, bar)
-        for _ in range(PASSES):
-            here = _Pass(
-                fitted_scenario(scenario, factors), section, fit, specimen, space, axes,
-                configuration, ladder,
-            )  # fmt: skip
-            if found is not None:
-                filling = here.look(found)
-                curves += 1
-                error = float(np.abs(filling.volumes / found.targets - 1.0).max())
-                if error <= fit.error:
-                    break
-                watch.say(f"  with its own stabilisation: largest error {100.0 * error:.2g} %")
-            found = here.run(progress)
-            filling = found.filling
-            steps, curves = steps + found.iterations, curves + found.curves
-            factors = {key: one * found.factors[key] for key, one in factors.items()}
-            if space.element is not Element.P1_P1_STABILISED:
-                break
-        else:
-            raise NonlinearSolveError(
-                "the fit does not settle: its law and the stabilisation of the elements follow "
-                "each other",
-                fix="use elements p2_p1, or start nearer to the fitted parameters",
-            )
+        found = fit_passive(
+            problem, configuration, specimen.tags(LEFT)[0], section.pressure[LEFT], ladder,
+            pressures=fit.pressures, factors=fit.chosen, error=fit.error,
+            iterations=fit.iterations, told=_Progress(watch, bar).told,
+        )  # fmt: skip
     with watch.step("Loading the reference again"):
-        distance = reload(here.problem, configuration, ladder)
+        distance = reload(problem, configuration, ladder)
     return Reference(
         specimen=specimen.moved(numbering.geometry(), fibres_on(axes, numbering)),
         image=np.array(specimen.nodes),
-        volumes=here.image,
+        volumes=image,
         distance=distance,
-        scenario=fitted_scenario(scenario, factors),
+        scenario=fitted_scenario(scenario, found.factors),
         fitted=FittedLaw(
             law=str(scenario.material[0].law),
-            factors={key.value: value for key, value in factors.items()},
-            parameters=_parameters(scenario, factors),
+            factors={key.value: value for key, value in found.factors.items()},
+            parameters=_parameters(scenario, found.factors),
             pressures=found.pressures,
-            volumes=filling.volumes,
+            volumes=found.volumes,
             targets=found.targets,
-            rest=filling.rest,
+            rest=found.filling.rest,
             klotz=found.klotz,
-            steps=steps,
-            curves=curves,
+            steps=found.iterations,
+            curves=found.curves,
         ),
     )
 
