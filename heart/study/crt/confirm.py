@@ -120,8 +120,6 @@ def confirm(
             if not number:
                 _estimate(problem, recorder, total, len(beats), watch)
             activation = _run(problem, recorder, limit, step, float(_latest(beat.screen)))
-            begun = np.nanmin(activation) if tissue.latency is None else tissue.latency
-            activation = np.maximum(activation - begun, 0.0)
             rows.append(_compared(found, beat, activation, time.perf_counter() - begin))
     return _confirmation(section, tissue, rows, time.perf_counter() - started)
 
@@ -219,8 +217,13 @@ def _run(
     return arrival
 
 
-def _compared(found: Screening, beat: Beat, activation: Float, seconds: float) -> Confirmed:
-    """Return engine and screen side by side."""
+def _compared(found: Screening, beat: Beat, arrival: Float, seconds: float) -> Confirmed:
+    """Return engine and screen side by side.
+
+    The muscle around a source fires at the times of the screen, so that its wave is under way
+    when it is left alone: there is no latency to take off, only the rise to the threshold.
+    """
+    activation = arrival - np.nanmin(arrival)
     reached = np.isfinite(beat.screen)
     difference = np.where(reached, activation - beat.screen, np.nan)
     gap = np.where(np.isfinite(difference), np.abs(difference), np.inf)[reached]

@@ -70,7 +70,7 @@ class ConfirmTissue:
     grain
         How the heart was meshed; None where no mesher made it.
     tuning
-        Wanted and reached speeds by name; filled as speeds are tuned.
+        Wanted and reached speeds by name, and the latency of the block; filled as speeds are tuned.
     """
 
     section: ConfirmSection
@@ -93,11 +93,6 @@ class ConfirmTissue:
         mesh = model.heart.mesh
         space = TissueSpace(mesh.points, mesh.cells)
         return ConfirmTissue(section, model, velocity, space, watch, grain)
-
-    @property
-    def latency(self) -> float | None:
-        """Time in ms from a stimulus to the start of its eikonal wave; None: not measured."""
-        return self.tuning.get(LATENCY)
 
     @cached_property
     def edge(self) -> float:
