@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from dolfinx import fem
+from mpi4py import MPI
 from numpy.typing import NDArray
 
 from heart.core.errors import NonlinearSolveError, ParameterError
@@ -108,8 +109,8 @@ class PassiveFit:
 class _Scaled:
     """Constants and fields of a law that factors multiply in place."""
 
-    def __init__(self, law: Any, factors: Sequence[Factor]) -> None:
-        self.law = law
+    def __init__(self, law: Any, factors: Sequence[Factor], comm: MPI.Intracomm) -> None:
+        self.law, self._comm = law, comm
         self.groups = {
             factor: [(name, getattr(law, name)) for name in multiplied(type(law), factor)]
             for factor in factors
@@ -122,7 +123,7 @@ class _Scaled:
         self.keys = tuple(self.groups)
 
     def set(self, logarithms: Float) -> None:
-        """Multiply the start by the factors' exponentials.
+        """Multiply the start by the factors' exponentials. Collective.
 
         Raises
         ------
@@ -132,7 +133,10 @@ class _Scaled:
         for factor, logarithm in zip(self.keys, logarithms, strict=True):
             for name, value in self.groups[factor]:
                 wanted = self._start[name] * np.exp(logarithm)
-                for extreme in (wanted.min(initial=np.inf), wanted.max(initial=-np.inf)):
+                # Over all ranks, so that all of them refuse or none.
+                low = self._comm.allreduce(wanted.min(initial=np.inf), op=MPI.MIN)
+                high = self._comm.allreduce(wanted.max(initial=-np.inf), op=MPI.MAX)
+                for extreme in (low, high):
                     if np.isfinite(extreme):
                         self.law.PARAMETERS[name].check(
                             float(extreme), name=f"{type(self.law).__name__}.{name}"
@@ -208,7 +212,7 @@ def fit_passive(
         raise ParameterError("pressures of the fit", expected="positive and ascending, in kPa")
     curve = FillingCurve(problem, configuration, cavity, tuple(wanted / pressure), ladder)
     klotz = klotz_curve(pressure, curve.image_volume)
-    scaled = _Scaled(problem.model.material, chosen)
+    scaled = _Scaled(problem.model.material, chosen, problem.space.comm)
     search = _Search(curve, scaled, klotz.volume(wanted), error, told)
     at, filling = search.run(iterations)
     fit = PassiveFit(
