@@ -9,7 +9,7 @@ import numpy as np
 from dolfinx import fem
 from mpi4py import MPI
 
-from heart.anatomy.heart_mesh import Boundary
+from heart.anatomy.heart_mesh import Boundary, HeartMesh
 from heart.anatomy.idealised import lv_ellipsoid, lv_ellipsoid_transmural
 from heart.mechanics.axes import Axes
 from heart.mechanics.contraction import Contraction, QuasiStatic
@@ -112,3 +112,15 @@ def helical_axes(space: MechanicsSpace, endo: float, epi: float) -> Axes:
         function.x.array.reshape(-1, 3)[np.asarray(values.dofmap.list).ravel()] = field
         functions.append(function)
     return Axes(*functions)
+
+
+def helix(mesh: HeartMesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fibres that wind around the long axis, sheets across the wall."""
+    out = mesh.points[mesh.cells].mean(axis=1)
+    out /= np.linalg.norm(out, axis=1, keepdims=True)
+    around = np.cross([0.0, 0.0, 1.0], out)
+    fibre = around + 0.7 * np.cross(out, around)
+    fibre /= np.linalg.norm(fibre, axis=1, keepdims=True)
+    sheet = out - np.sum(out * fibre, axis=1, keepdims=True) * fibre
+    sheet /= np.linalg.norm(sheet, axis=1, keepdims=True)
+    return fibre, sheet, np.cross(fibre, sheet)

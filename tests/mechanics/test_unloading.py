@@ -10,7 +10,7 @@ import pytest
 import ufl
 
 from heart.anatomy.curved import curved_lv_ellipsoid
-from heart.anatomy.heart_mesh import Boundary, HeartMesh
+from heart.anatomy.heart_mesh import Boundary
 from heart.anatomy.idealised import lv_ellipsoid
 from heart.core.errors import NonlinearSolveError, ParameterError
 from heart.mechanics.axes import Axes
@@ -32,22 +32,11 @@ from heart.mechanics.unloading import (
 )
 from heart.numerics.profiles import load
 from heart.numerics.step_controller import Policy, StepController
+from tests.ellipsoids import helix
 
 LADDER = (load("mechanics/direct"), load("mechanics/direct_l2"))
 UNIT = Axes(*(ufl.as_vector(row) for row in np.eye(3).tolist()))
 HELD: tuple[Load, ...] = (Fixed(Boundary.BASE), Robin(Boundary.EPI, 0.02))
-
-
-def helix(mesh: HeartMesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fibres that wind around the long axis, sheets across the wall."""
-    out = mesh.points[mesh.cells].mean(axis=1)
-    out /= np.linalg.norm(out, axis=1, keepdims=True)
-    around = np.cross([0.0, 0.0, 1.0], out)
-    fibre = around + 0.7 * np.cross(out, around)
-    fibre /= np.linalg.norm(fibre, axis=1, keepdims=True)
-    sheet = out - np.sum(out * fibre, axis=1, keepdims=True) * fibre
-    sheet /= np.linalg.norm(sheet, axis=1, keepdims=True)
-    return fibre, sheet, np.cross(fibre, sheet)
 
 
 @dataclass

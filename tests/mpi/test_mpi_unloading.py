@@ -23,21 +23,10 @@ from heart.mechanics.space import Element, MechanicsSpace, tetrahedral
 from heart.mechanics.static import StaticProblem
 from heart.mechanics.unloading import FixedPoint, UnloadSettings, reload, unload, unload_inverse
 from heart.numerics.profiles import load
+from tests.ellipsoids import helix
 
 LADDER = (load("mechanics/direct"),)
 HEART = lv_ellipsoid(6.5)
-
-
-def fibres() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fibres oblique to the long axis, sheets across the wall."""
-    out = HEART.points[HEART.cells].mean(axis=1)
-    out /= np.linalg.norm(out, axis=1, keepdims=True)
-    around = np.cross([0.0, 0.0, 1.0], out)
-    fibre = around + 0.7 * np.cross(out, around)
-    fibre /= np.linalg.norm(fibre, axis=1, keepdims=True)
-    sheet = out - np.sum(out * fibre, axis=1, keepdims=True) * fibre
-    sheet /= np.linalg.norm(sheet, axis=1, keepdims=True)
-    return fibre, sheet, np.cross(fibre, sheet)
 
 
 @dataclass
@@ -50,7 +39,7 @@ class Image:
         mesh = tetrahedral(HEART.points, HEART.cells, HEART.facets, HEART.facet_tags, self.comm)
         self.space = MechanicsSpace(*mesh, Element.P1, 2)
         model = MechanicsModel(Guccione(1.0, 18.5, 3.6, 1.6), Penalty(50.0))
-        axes = cell_axes(self.space, *fibres())
+        axes = cell_axes(self.space, *helix(HEART))
         held = [Fixed(Boundary.BASE), Robin(Boundary.EPI, 0.02)]
         loads = [*held, FollowerPressure(Boundary.LV_ENDO, 0.5)]
         self.problem = StaticProblem(model, self.space, axes, loads)

@@ -15,7 +15,6 @@ from heart.core import records
 from heart.core.errors import CheckpointError, InterruptedRunError, NonFiniteError
 from heart.numerics import series
 from heart.numerics.checkpoint import CheckpointFolder
-from heart.numerics.interruption import Stop
 from heart.scenario.load import LoadedScenario, load_scenario
 from heart.study.electro import run as running
 from heart.study.electro.outputs import write_outputs
@@ -23,6 +22,7 @@ from heart.study.electro.qoi import quantities
 from heart.study.electro.result import Branch, ElectroResult
 from heart.study.electro.run import run_electro
 from heart.study.identity import CHECKPOINTS, scenario_hash
+from tests.stopping import StopAt
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,19 +63,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[ElectroResult, Path
     """The run that nobody stops, and its folder."""
     folder = tmp_path_factory.mktemp("whole")
     return run_electro(loaded(folder), folder), folder
-
-
-class StopAt(Stop):
-    """Asks to stop when asked for the n-th time."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-    def on_any(self, _comm: object) -> str:
-        """Count, and ask."""
-        self.number -= 1
-        return "SIGTERM" if self.number == 0 else ""
 
 
 @pytest.mark.parametrize("pieces", [1, 9, 40])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from heart.anatomy.heart_mesh import Tissue
 from heart.core.errors import HeartError, MissingDataError, ParameterError
 from heart.core.validation import validate
 from heart.core.yaml import read_text
@@ -63,6 +66,27 @@ def test_a_wave_arrives_at_its_speed() -> None:
     other = ONE[:-1] + ", {where: {kind: box, low: [8 mm, 0 mm, 0 mm], high: [8 mm, 1 mm, 1 mm]}}]"
     expected = np.minimum(5.0 + points[:, 0] / SPEED, (8.0 - points[:, 0]) / SPEED)
     np.testing.assert_allclose(times(TEXT.replace(ONE, other)), expected, atol=1e-6)
+
+
+def test_a_wave_stops_at_scar_and_scar_is_never_activated() -> None:
+    """A core across the beam: within it never, before it in time; behind it is an error."""
+    asked = scenario(TEXT)
+    assert isinstance(asked.active, LawTension)
+    specimen = specimen_of(asked.body, None)
+    mesh = specimen.muscle.mesh
+    x = mesh.points[mesh.cells].mean(axis=1)[:, 0]
+
+    def scarred(until: float) -> np.ndarray:
+        tissue = np.where((x > 4.0) & (x < until), Tissue.CORE, Tissue.HEALTHY).astype(np.int32)
+        muscle = replace(specimen.muscle, mesh=replace(mesh, tissue=tissue))
+        assert isinstance(asked.active, LawTension)
+        return np.asarray(activation_of(asked.active.activation, replace(specimen, muscle=muscle)))
+
+    found, near = scarred(8.0), mesh.points[:, 0] <= 4.0
+    np.testing.assert_allclose(found[near], 5.0 + mesh.points[near, 0] / SPEED, atol=1e-6)
+    assert np.isinf(found[~near]).all()
+    with pytest.raises(ParameterError, match="does not reach"):
+        scarred(6.0)
 
 
 @pytest.fixture(scope="module")

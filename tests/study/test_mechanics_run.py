@@ -12,7 +12,6 @@ from heart.core import records
 from heart.core.errors import CheckpointError, InterruptedRunError, NonlinearSolveError
 from heart.numerics import series
 from heart.numerics.checkpoint import CheckpointFolder
-from heart.numerics.interruption import Stop
 from heart.scenario.load import LoadedScenario, load_scenario
 from heart.study.identity import scenario_hash
 from heart.study.mechanics.outputs import write_outputs
@@ -20,6 +19,7 @@ from heart.study.mechanics.qoi import quantities
 from heart.study.mechanics.result import MechanicsResult
 from heart.study.mechanics.run import run_mechanics
 from heart.study.mechanics.staged import StagedProblem
+from tests.stopping import StopAt
 
 STATIC = """\
 heart_twin: 1
@@ -54,19 +54,6 @@ observe:
   probes: [{label: tip, position: [4 mm, 0.5 mm, 0.5 mm]}]
 checkpoints: {every: 3 ms}
 """
-
-
-class StopAt(Stop):
-    """Asks to stop when asked for the n-th time."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-    def on_any(self, _comm: object) -> str:
-        """Count, and ask."""
-        self.number -= 1
-        return "SIGTERM" if self.number == 0 else ""
 
 
 def loaded(folder: Path, text: str) -> LoadedScenario[Any]:

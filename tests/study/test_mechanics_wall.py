@@ -9,7 +9,6 @@ import pytest
 
 from heart.core.errors import InterruptedRunError
 from heart.numerics import series
-from heart.numerics.interruption import Stop
 from heart.observe.work import cavity_work
 from heart.report.mechanics_systole import contraction, first_numbers
 from heart.scenario.load import load_scenario
@@ -18,6 +17,7 @@ from heart.study.mechanics.qoi import quantities
 from heart.study.mechanics.result import MechanicsResult
 from heart.study.mechanics.run import run_mechanics
 from heart.study.mechanics.systole import HEALTHY, end_diastole
+from tests.stopping import StopAt
 
 BEAT = """\
 heart_twin: 1
@@ -53,19 +53,6 @@ observe: {stress: true}
 steps: {first: 0.1, largest: 0.1}
 output: {figures: false, interactive: false}
 """
-
-
-class StopAt(Stop):
-    """Asks to stop when asked for the n-th time."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-    def on_any(self, _comm: object) -> str:
-        """Count, and ask."""
-        self.number -= 1
-        return "SIGTERM" if self.number == 0 else ""
 
 
 def ran(folder: Path, text: str, **more: object) -> MechanicsResult:

@@ -18,7 +18,7 @@ from heart.core.errors import ParameterError
 from heart.core.parameters import Parameter
 from heart.numerics.eikonal.lengths import Lengths
 from heart.numerics.eikonal.mesh import EikonalMesh
-from heart.numerics.eikonal.refine import TRIANGLE, VIEW, recover
+from heart.numerics.eikonal.refine import TRIANGLE, VIEW, edge_time, recover
 
 FRONT_TIME = Parameter(
     0.21, "ms", 0.0, 5.0, "assumed",
@@ -153,16 +153,9 @@ def _flux(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _foot(ti: float, tk: float, gii: float, gkk: float, gik: float) -> tuple[float, float]:
     """Return the time through edge (i, k) and the weight of i; the nearer end where none is in."""
-    u = tk - ti
-    a = gii + gkk - 2.0 * gik
-    b = (gii - gik) * u
-    disc = b * b - a * (gii * u * u - (gii * gkk - gik * gik))
-    if disc >= 0.0 and a > 0.0:
-        x = (b + math.sqrt(disc)) / a
-        wi = (gkk - gik) * x + gik * u
-        wk = (gii - gik) * x - gii * u
-        if wi >= 0.0 and wk >= 0.0 and wi + wk > 0.0:
-            return ti + x, wi / (wi + wk)
+    time, weight = edge_time(ti, tk, gii, gkk, gik)
+    if time < math.inf:
+        return time, weight
     if ti + math.sqrt(gii) <= tk + math.sqrt(gkk):
         return ti + math.sqrt(gii), 1.0
     return tk + math.sqrt(gkk), 0.0

@@ -99,7 +99,7 @@ def _bend(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _edge(ti: float, tk: float, gii: float, gkk: float, gik: float) -> tuple[float, float]:
+def edge_time(ti: float, tk: float, gii: float, gkk: float, gik: float) -> tuple[float, float]:
     """Return the time through edge (i, k), inf if its minimum is at an end, and the weight of i."""
     u = tk - ti
     a = gii + gkk - 2.0 * gik
@@ -179,7 +179,7 @@ def _sweep(
                 (i, m, ti, tm, di, dm, gim, im),
                 (k, m, tk, tm, dk, dm, gkm, km),
             ):
-                x, w = _edge(t0, t1, g0, g1, g01)
+                x, w = edge_time(t0, t1, g0, g1, g01)
                 # No bend can lower the middle of an edge by more than a quarter of its length.
                 if x < best + 0.25 * math.sqrt(square):
                     bend = _bend(points, second, time, first, other, square)
@@ -195,7 +195,7 @@ def _sweep(
                 continue
             best = min(best, tp + math.sqrt(dp), tq + math.sqrt(dq))
             if max(tp, tq) < math.inf:
-                best = min(best, _edge(tp, tq, dp, dq, 0.5 * (dp + dq - pq))[0])
+                best = min(best, edge_time(tp, tq, dp, dq, 0.5 * (dp + dq - pq))[0])
         if best < time[d] - tolerance:
             time[d] = best
             changes += 1

@@ -18,10 +18,13 @@ from mpi4py import MPI
 from heart.core.progress import silent
 from heart.electro.reaction_eikonal.scheme import ReactionEikonalScheme
 from heart.electro.tissue.observer import ActivationRecorder
-from heart.study.verification.electro_agreement import Setting, prepare, reaction_eikonal
-
-BEAT = 1000.0
-THRESHOLD = -40.0
+from heart.study.verification.electro_agreement import (
+    BEAT,
+    THRESHOLD,
+    Setting,
+    prepare,
+    reaction_eikonal,
+)
 
 
 def main() -> None:

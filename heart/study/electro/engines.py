@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from heart.anatomy.heart_mesh import Tissue
 from heart.core.errors import HeartError, ParameterError
-from heart.electro.activation import BORDER, ActivationModel
+from heart.electro.activation import ActivationModel
 from heart.electro.conduction import ConductionState
 from heart.electro.ionic.kernel import Method, Precision
 from heart.electro.ionic.population import CellLayout
@@ -36,17 +36,12 @@ from heart.electro.tissue.shock import ExtracellularStimulus
 from heart.electro.tissue.space import TissueSpace
 from heart.electro.tissue.stimulus import TissueStimulus
 from heart.electro.velocity import ConductionVelocity
-from heart.numerics.eikonal import (
-    EikonalMesh,
-    FibreMetric,
-    Lengths,
-    tetrahedron_lengths,
-    triangle_lengths,
-)
+from heart.numerics.eikonal import EikonalMesh, Lengths
 from heart.scenario.electro import EngineKind, EngineSection, MembraneSection
 from heart.study.electro.body import Muscle
 from heart.study.electro.material import Material, two_spaces
 from heart.study.electro.stimuli import Pulse
+from heart.study.electro.wave import wave_of
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer]
@@ -282,17 +277,12 @@ def _across(stimuli: Sequence[Pulse]) -> list[TissueStimulus]:
 def front_of(tissue: Tissue3D) -> tuple[EikonalMesh, Lengths]:
     """Return the eikonal problem of a tissue: a heart has its fast endocardium, a slab has none."""
     muscle, speed = tissue.muscle, tissue.velocity
-    mesh, fibres = muscle.mesh, muscle.fibres
     conducting = tissue.material.conducting
-    if muscle.heart is not None and np.array_equal(conducting, mesh.tissue != Tissue.CORE):
+    if muscle.heart is not None and np.array_equal(conducting, muscle.mesh.tissue != Tissue.CORE):
         model = ActivationModel.of(muscle.heart, muscle.locator_for("the wave"))
         return model.mesh, model.lengths(speed, tissue.state)
-    topology = EikonalMesh.from_cells(mesh.points, mesh.cells, conducting=conducting)
-    speeds = np.tile(np.array([speed.fibre, speed.sheet, speed.normal]), (len(mesh.cells), 1))
-    speeds *= tissue.state.myocardium if tissue.state else 1.0
-    speeds[mesh.tissue == Tissue.BORDER] *= BORDER.value
-    metric = FibreMetric(fibres.fibre, speeds, fibres.sheet)
-    return topology, Lengths(tetrahedron_lengths(topology, metric), triangle_lengths(topology, 0.0))
+    factor = tissue.state.myocardium if tissue.state else 1.0
+    return wave_of(muscle, (speed.fibre, speed.sheet, speed.normal), conducting, factor)
 
 
 def named_region(muscle: Muscle, error: HeartError, node: int) -> HeartError:

@@ -5,20 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from heart.anatomy.heart_mesh import Tissue
 from heart.core.errors import ParameterError
 from heart.electro.activation import ActivationModel
 from heart.electro.conduction import named
 from heart.electro.velocity import ConductionVelocity
-from heart.numerics.eikonal import (
-    EikonalMesh,
-    FibreMetric,
-    Lengths,
-    solve,
-    tetrahedron_lengths,
-    triangle_lengths,
-)
+from heart.numerics.eikonal import solve
 from heart.scenario.mechanics_activation import Activation, AtOnce, Conduction, Wave
 from heart.study.electro.places import nodes_in
+from heart.study.electro.wave import wave_of
 from heart.study.mechanics.specimen import Specimen
 
 Float = NDArray[np.float64]
@@ -50,18 +45,16 @@ def _wave(section: Wave, specimen: Specimen) -> Float:
         held = np.flatnonzero(nodes_in(muscle, site.where, f"active.activation.sites[{number}]"))
         nodes.append(held)
         times.append(np.full(len(held), site.at))
-    mesh = EikonalMesh.from_cells(muscle.mesh.points, muscle.mesh.cells)
+    # Scar core is not excited, so it does not pull.
+    conducting = muscle.mesh.tissue != Tissue.CORE
     speed = section.speed
-    metric = FibreMetric(
-        muscle.fibres.fibre,
-        np.tile([speed.fibre, speed.sheet, speed.normal], (len(muscle.mesh.cells), 1)),
-        muscle.fibres.sheet,
-    )
-    lengths = Lengths(tetrahedron_lengths(mesh, metric), triangle_lengths(mesh, np.zeros(0)))
-    found = solve(mesh, lengths, np.concatenate(nodes), np.concatenate(times))
-    if not np.isfinite(found).all():
+    wave = wave_of(muscle, (speed.fibre, speed.sheet, speed.normal), conducting)
+    found = solve(*wave, np.concatenate(nodes), np.concatenate(times))
+    alive = np.unique(muscle.mesh.cells[conducting])
+    missed = int((~np.isfinite(found[alive])).sum())
+    if missed:
         raise ParameterError(
-            f"the wave does not reach {int((~np.isfinite(found)).sum())} of {len(found)} vertices",
+            f"the wave does not reach {missed} of {len(alive)} vertices",
             fix="give a site in each piece of muscle",
         )
     return np.asarray(found, np.float64)

@@ -20,17 +20,15 @@ from heart.mechanics.fit_factors import Factor, multiplied
 from heart.mechanics.materials.registry import REGISTRY
 from heart.mechanics.passive_fit import FitStep, fit_passive
 from heart.mechanics.space import MechanicsSpace
-from heart.mechanics.static import StaticProblem
 from heart.mechanics.unloading import reload
 from heart.numerics.profiles import Profile
 from heart.scenario.mechanics import MechanicsScenario
 from heart.scenario.mechanics_fit import LEFT, FitSection, UnloadSection
 from heart.scenario.mechanics_material import MaterialSection, read
 from heart.study.mechanics.fitted import FittedLaw, FittedParameter
-from heart.study.mechanics.model import model_of, supports_of
 from heart.study.mechanics.numbering import Numbering
 from heart.study.mechanics.specimen import Specimen, fibres_on
-from heart.study.mechanics.unload import Reference, pressed, volumes_in
+from heart.study.mechanics.unload import Reference, posed
 
 Float = NDArray[np.float64]
 
@@ -119,10 +117,7 @@ def fitted_reference(
         No parameters give the curve, or there is no reference.
     """
     configuration = Configuration(space, axes)
-    model = model_of(scenario, specimen, space, None)
-    loads = [*supports_of(scenario, specimen, space), *pressed(scenario, section, specimen)]
-    problem = StaticProblem(model, space, axes, loads)
-    image = volumes_in(specimen, space, problem.state)
+    problem, image = posed(scenario, section, specimen, space, axes)
     with watch.step("Fitting the law to Klotz's curve", float(fit.iterations)) as bar:
         found = fit_passive(
             problem, configuration, specimen.tags(LEFT)[0], section.pressure[LEFT], ladder,

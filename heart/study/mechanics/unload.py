@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,6 @@ from heart.mechanics.axes import Axes
 from heart.mechanics.cavity_volume import VolumeFunctional
 from heart.mechanics.configuration import Configuration
 from heart.mechanics.inverse import InverseProblem
-from heart.mechanics.loads import Load
 from heart.mechanics.space import MechanicsSpace
 from heart.mechanics.static import StaticProblem
 from heart.mechanics.unloading import (
@@ -67,19 +65,29 @@ class Reference:
     fitted: FittedLaw | None = None
 
 
-def pressed(scenario: MechanicsScenario, section: UnloadSection, specimen: Specimen) -> list[Load]:
-    """Return the pressures that the image bears."""
+def posed(
+    scenario: MechanicsScenario,
+    section: UnloadSection,
+    specimen: Specimen,
+    space: MechanicsSpace,
+    axes: Axes,
+) -> tuple[StaticProblem, dict[str, float]]:
+    """Return the problem with the loads that the image bears, and its volumes by name in mm³.
+
+    Collective.
+    """
     pressures = {str(name): value for name, value in section.pressure.items()}
-    return pressing(pressures, acting(scenario, specimen))
-
-
-def volumes_in(specimen: Specimen, space: MechanicsSpace, state: Any) -> dict[str, float]:
-    """Return the volumes of the cavities in a state, by name, in mm³. Collective."""
-    return {
-        name: VolumeFunctional(space, state, tag).volume()
+    loads = [
+        *supports_of(scenario, specimen, space),
+        *pressing(pressures, acting(scenario, specimen)),
+    ]
+    problem = StaticProblem(model_of(scenario, specimen, space, None), space, axes, loads)
+    volumes = {
+        name: VolumeFunctional(space, problem.state, tag).volume()
         for name in specimen.chambers
         for tag in specimen.tags(name)
     }
+    return problem, volumes
 
 
 def to_reference(
@@ -112,10 +120,7 @@ def to_reference(
     NonlinearSolveError
         Not converged; says how far it came and where.
     """
-    model = model_of(scenario, specimen, space, None)
-    loads = [*supports_of(scenario, specimen, space), *pressed(scenario, section, specimen)]
-    problem = StaticProblem(model, space, axes, loads)
-    image = volumes_in(specimen, space, problem.state)
+    problem, image = posed(scenario, section, specimen, space, axes)
     configuration = Configuration(space, axes)
     with watch.step("Unloading the image"):
         if section.method == "inverse":
@@ -126,9 +131,8 @@ def to_reference(
             unload(fixed, ladder)
     with watch.step("Loading the reference again"):
         distance = reload(problem, configuration, ladder)
-    nodes = numbering.geometry()
     return Reference(
-        specimen=specimen.moved(nodes, fibres_on(axes, numbering)),
+        specimen=specimen.moved(numbering.geometry(), fibres_on(axes, numbering)),
         image=np.array(specimen.nodes),
         volumes=image,
         distance=distance,
