@@ -51,7 +51,7 @@ class EngineSection(Section):
     interpolation: Literal["ionic_current", "state_variable"] | None = None
     lumped: Annotated[bool, Field(strict=True, description="lumped mass matrix")] | None = None
     degree: Annotated[int, Count(1, 2, "of the finite elements")] = 1
-    method: Literal["grl1", "rush_larsen", "forward_euler"] | None = None
+    method: Literal["grl1", "grl2", "rush_larsen", "forward_euler"] | None = None
     precision: Literal["double", "mixed"] | None = None
 
 

@@ -192,12 +192,12 @@ def _crossings(times: Float, voltage: Float, level: float) -> tuple[Float, Float
 
 
 def _steps() -> list[Check]:
-    """Show the error of both methods at constant steps, which the default steps follow from."""
+    """Show the error of each method at constant steps, which the default steps follow from."""
     checks = []
     for name in TABLE:
         model, pulse = cell_model(name), entry(name).pulse
         exact = _exact(model, pulse)
-        for method in (Method.GRL1, Method.RUSH_LARSEN):
+        for method in (Method.GRL1, Method.GRL2, Method.RUSH_LARSEN):
             for dt in TABLE_STEPS:
                 ours = _ours(model, pulse, Steps(dt, min(dt, 0.1), method=method))
                 for title, keys in (("after the upstroke", SLOW), ("of the upstroke", FAST)):

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from heart.electro.ionic.kernel import Method
 from heart.electro.tissue.observer import ActivationRecorder
-from heart.electro.tissue.scheme import Multirate, Scheme
+from heart.electro.tissue.scheme import Multirate, Scheme, load
 from heart.study.verification.niederer2011_slab import problem
 
 SHORT = Scheme(dt=0.02, tolerance=1e-4, lumped=True)
@@ -45,3 +46,20 @@ def test_activation_and_repolarisation_of_a_beat():
     assert np.abs(first - first_long).max() < 1.0
     assert np.abs(down - down_long).max() < 5.0
     assert tissue.stepper.work < 0.6 * tissue.stepper.whole
+
+
+def test_profile_for_long_runs_is_what_it_says():
+    """`fast`: cells of second order, half a millisecond for the quiet ones, against 0.01 ms."""
+    fast = load("fast")
+    assert (fast.method, fast.dt, fast.multirate.every) == (Method.GRL2, 0.05, 10)
+    found = []
+    for scheme in (replace(fast, dt=0.01, multirate=None), fast):
+        tissue = problem((0.5, 0.5, 0.5), scheme, size=(5.0, 2.0, 1.0))
+        activation, repolarisation = ActivationRecorder(), Repolarisation()
+        repolarisation.every = 2.0
+        tissue.run(340.0, observers=[activation, repolarisation])
+        found.append((activation.first()[tissue.nodes], repolarisation.times, tissue))
+    (first, down, _), (first_long, down_long, tissue) = found
+    assert np.abs(first - first_long).max() < 0.15
+    assert np.abs(down - down_long).max() < 0.2
+    assert tissue.stepper.work < 0.3 * tissue.stepper.whole

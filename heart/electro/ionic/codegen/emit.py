@@ -15,7 +15,13 @@ from heart.electro.ionic.codegen.calculus import substitute
 from heart.electro.ionic.codegen.graph import Expr, Graph, Kind, Op
 from heart.electro.ionic.codegen.lower import Pass, Slots, identifier, single_roots
 from heart.electro.ionic.codegen.schedule import scheduled
-from heart.electro.ionic.codegen.schemes import Method, gates, increments
+from heart.electro.ionic.codegen.schemes import (
+    Method,
+    gates,
+    increments,
+    middle,
+    starts,
+)
 from heart.electro.ionic.codegen.translate import System
 
 FOLDER = Path(__file__).parent
@@ -38,12 +44,12 @@ def source(system: System, options: Options) -> str:
     Exported are ``advance``, ``current``, ``monitor`` and ``rates``; see driver.h.
     """
     graph = system.graph
+    stages = _stages(system, options)
     slots = Slots(graph)
-    step = increments(system, options.method)
     stimulus = graph.symbol(Kind.STIMULUS, "stimulus")
     passive = substitute(graph, system.rates[0], {stimulus: graph.zero})
     functions = [
-        _step(system, options, slots, step),
+        *(_stage(system, options, slots, step, stage) for stage, step in stages),
         _observer(system, options, slots, "current_block", [graph.negate(passive)]),
         _observer(system, options, slots, "monitor_block", list(system.monitors)),
         _observer(system, options, slots, "rates_block", list(system.rates)),
@@ -62,8 +68,61 @@ def source(system: System, options: Options) -> str:
     return "\n".join([*head, prepare, *functions, (FOLDER / "driver.h").read_text("utf-8")])
 
 
-def _step(system: System, options: Options, slots: Slots, step: Sequence[Expr]) -> str:
-    """Return the function that advances a block by one step."""
+@dataclass(frozen=True)
+class Stage:
+    """A function that adds increments to the states of a block.
+
+    Attributes
+    ----------
+    name, arguments
+        Of the function, the latter before those that all have.
+    states, stride
+        Where the states are that rates are taken at, and the distance of their rows.
+    target, target_stride
+        The same of the states that are written.
+    two
+        Whether increments are added to the states at `s`, rates being those of others.
+    before
+        Lines that come first.
+    """
+
+    name: str
+    arguments: str
+    states: str = "s"
+    stride: str = "stride"
+    target: str = "s"
+    target_stride: str = "stride"
+    two: bool = False
+    before: tuple[str, ...] = ()
+
+
+ONE = Stage("step_block", "double *restrict s, long stride")
+HALF = Stage(
+    "half_block", "double *restrict s, long stride, double *restrict m",
+    target="m", target_stride="BLOCK",
+)  # fmt: skip
+WHOLE = Stage(
+    "step_block", "double *restrict s, long stride",
+    states="m", stride="BLOCK", two=True,
+    before=(
+        "static __thread double m[STATES * BLOCK] __attribute__((aligned(64)));",
+        "half_block(s, stride, m, varying, vstride, stimulus, count, h, hf, hold);",
+    ),
+)  # fmt: skip
+
+
+def _stages(system: System, options: Options) -> list[tuple[Stage, Sequence[Expr]]]:
+    """Return the functions that advance a block by one step, with what they add to the states.
+
+    `step_block` is the last.
+    """
+    half, whole = middle(system, options.method), increments(system, options.method)
+    return [(ONE, whole)] if half is None else [(HALF, half), (WHOLE, whole)]
+
+
+def _stage(
+    system: System, options: Options, slots: Slots, step: Sequence[Expr], stage: Stage
+) -> str:
     single: list[Expr] = []
     if options.mixed:
         single = single_roots(system.graph, step, gates(system))
@@ -79,25 +138,26 @@ def _step(system: System, options: Options, slots: Slots, step: Sequence[Expr]) 
             *_loop("FLANES", [*scheduled(first.lines), *stores]),
         ]
     second = Pass(slots, step, "d", given)
-    stores = ["double *restrict target = s + i;"]
+    stores = [f"double *restrict target = {stage.target} + i;"]
     values = [second.value(increment) for increment in step]
-    for row, (symbol, value) in enumerate(zip(system.states, values, strict=True)):
-        new = f"{second.value(symbol)} + {value}"
+    from_ = starts(system) if stage.two else system.states
+    for row, (symbol, value) in enumerate(zip(from_, values, strict=True)):
+        old = second.value(symbol)
         if row == 0:
             stores += [
                 f"change = d_max(change, d_abs({value}));",
-                f"if (!hold) d_store(target, {new});",
+                f"d_store(target, hold ? {old} : {old} + {value});",
             ]
         else:
-            stores.append(f"d_store(target + {row} * stride, {new});")
+            stores.append(f"d_store(target + {row} * {stage.target_stride}, {old} + {value});")
     body += ["vd change = d_set(0.0);", *_loop("LANES", [*scheduled(second.lines), *stores])]
     body += ["double largest = 0.0;", "for (int k = 0; k < LANES; k++)",
              "  if (!(change[k] <= largest)) largest = change[k];", "return largest;"]  # fmt: skip
     return _function(
-        "double step_block(double *restrict s, long stride, const double *restrict varying, "
+        f"double {stage.name}({stage.arguments}, const double *restrict varying, "
         "long vstride, const double *restrict stimulus, long count, const double *restrict h, "
         "const float *restrict hf, int hold)",
-        system, options, body,
+        system, options, body, stage,
     )  # fmt: skip
 
 
@@ -112,21 +172,28 @@ def _observer(
         f"void {name}(double *restrict s, long stride, const double *restrict varying, "
         "long vstride, const double *restrict stimulus, long count, const double *restrict h, "
         "double *restrict out)",
-        system, options, _loop("LANES", [*scheduled(code.lines), *stores]) if roots else [],
+        system, options, _loop("LANES", [*scheduled(code.lines), *stores]) if roots else [], ONE,
     )  # fmt: skip
 
 
-def _function(head: str, system: System, options: Options, body: Sequence[str]) -> str:
+def _function(
+    head: str, system: System, options: Options, body: Sequence[str], stage: Stage
+) -> str:
+    names = [identifier(state.symbol[1]) for state in system.states]
     pointers = [
-        f"const double *S_{identifier(state.symbol[1])} = s + {row} * stride;"
-        for row, state in enumerate(system.states)
+        f"const double *S_{name} = {stage.states} + {row} * {stage.stride};"
+        for row, name in enumerate(names)
     ]
+    if stage.two:
+        pointers += [
+            f"const double *Y_{name} = s + {row} * stride;" for row, name in enumerate(names)
+        ]
     pointers += [
         f"const double *K_{identifier(name)} = varying + {row} * vstride;"
         for row, name in enumerate(options.varying)
     ]
     pointers.append("const double *I_stimulus = stimulus;")
-    lines = "\n    ".join([*pointers, *body])
+    lines = "\n    ".join([*stage.before, *pointers, *body])
     return f"static __attribute__((noinline)) {head}\n{{\n    {lines}\n}}\n"
 
 

@@ -53,6 +53,7 @@ class Kind(Enum):
     """Where the value of a symbol comes from."""
 
     STATE = auto()
+    START = auto()
     PARAMETER = auto()
     VARYING = auto()
     STIMULUS = auto()
@@ -61,7 +62,7 @@ class Kind(Enum):
 
 
 #: Symbols that differ from cell to cell; everything else is one number for all of them.
-VECTOR_KINDS = frozenset({Kind.STATE, Kind.VARYING, Kind.STIMULUS})
+VECTOR_KINDS = frozenset({Kind.STATE, Kind.START, Kind.VARYING, Kind.STIMULUS})
 
 
 class Expr:

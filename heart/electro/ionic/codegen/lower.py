@@ -39,6 +39,8 @@ UNARY = {
     Op.ATAN: "atan",
 }
 BINARY = {Op.POW: "pow", Op.LESS: "lt", Op.LESS_EQUAL: "le", Op.EQUAL: "eq"}
+#: Prefixes of the pointers that symbols are loaded from.
+SOURCES = {Kind.STATE: "S", Kind.START: "Y", Kind.VARYING: "K", Kind.STIMULUS: "I"}
 CONDITIONS = (Op.LESS, Op.LESS_EQUAL, Op.EQUAL, Op.AND, Op.OR, Op.NOT)
 
 
@@ -164,7 +166,7 @@ class Pass:
     def _symbol(self, expr: Expr) -> str:
         kind, name = expr.symbol
         load = "d_load" if self.prefix == "d" else "f_loadd"
-        source = {Kind.STATE: "S", Kind.VARYING: "K", Kind.STIMULUS: "I"}[kind]
+        source = SOURCES[kind]
         return self._line(f"{load}({source}_{identifier(name)} + i)")
 
     def _split(self, expr: Expr, scale: Expr) -> tuple[Expr, Factors]:
