@@ -49,7 +49,7 @@ def test_waves_and_checkpoints_do_not_depend_on_ranks(scheme):
     together, alone, resumed = (
         problem(comm) for comm in (MPI.COMM_WORLD, MPI.COMM_SELF, MPI.COMM_SELF)
     )
-    together.run(365.4)
+    together.run(365.5)
     resumed.restore(together.snapshot())
     for one in (together, alone, resumed):
         one.run(470.0)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from heart.core.errors import CheckpointError, NonFiniteError, ParameterError
 from heart.core.progress import Telemetry, silent
 from heart.electro.ionic.blocks import blocks_along
-from heart.electro.ionic.kernel import Method, Precision
+from heart.electro.ionic.kernel import BLOCK, Method, Precision
 from heart.electro.ionic.population import CellLayout, CellPopulation
 from heart.electro.reaction_eikonal.excitation import Excitation, Stimulus, offer
 from heart.electro.reaction_eikonal.front import SAME_WAVE, Front, FrontState
@@ -107,7 +107,7 @@ class ReactionEikonal:
         scheme: ReactionEikonalScheme | None = None,
         stimuli: Sequence[Excitation | Stimulus] = (),
         *,
-        method: Method = Method.GRL1,
+        method: Method = Method.GRL2,
         precision: Precision = Precision.DOUBLE,
     ) -> None:
         self.space, self.model, self.comm = space, model, space.comm
@@ -135,9 +135,10 @@ class ReactionEikonal:
         conducts = ~np.isnan(self.gather(np.ones(len(self.nodes))))
         blocks = blocks_along(self.mesh.rank, np.asarray(layout.of_node), conducts)
         self.cells = CellPopulation(layout, self.nodes[self._order], method, precision, blocks)
-        self._tempo = Tempo(self.cells, blocks[self.mesh.node])
+        self._tempo = Tempo(self.cells, blocks[self.mesh.node], self.scheme)
         self._voltage = self.operators.vector()
         self.local_voltage[self._order] = self.cells.voltage
+        self._drift = self.operators.vector()
         self._whole = self._everywhere()
         self._before = self._whole.copy()
         count = len(self._rest)
@@ -232,22 +233,49 @@ class ReactionEikonal:
             one.finish()
 
     def _advance(self) -> None:
-        """Take one step: cells, then diffusion."""
-        scheme, time = self.scheme, self.time
-        voltage = self.local_voltage[self._order]
-        rows, trigger = self._firing
-        foot(
-            rows, trigger, voltage, time, scheme.dt, scheme.trigger_amplitude,
-            scheme.trigger_duration, scheme.trigger_until, self._stimulus,
-        )  # fmt: skip
-        cells, tempo = self.cells, self._tempo
-        cells.advance(voltage, scheme.dt, time=time, stimulus=self._stimulus, substeps=tempo.parts)
+        """Take one step: cells in an upstroke, the drift of the others, diffusion."""
+        scheme, tempo, time = self.scheme, self._tempo, self.time
         self._step += 1
-        if self._step % scheme.steps_per_window == 0 and tempo.any_resting:
-            begin = self.time - scheme.window
-            cells.advance(voltage, scheme.window, time=begin, substeps=tempo.resting)
-        self.local_voltage[self._order] = voltage
-        self._diffusion.step(self._voltage, scheme.dt)
+        if any(parts.any() for parts in tempo.parts):
+            voltage = self.local_voltage[self._order]
+            rows, trigger = self._firing
+            foot(
+                rows, trigger, voltage, time, scheme.dt, scheme.trigger_amplitude,
+                scheme.trigger_duration, scheme.trigger_until, self._stimulus,
+            )  # fmt: skip
+            self.cells.advance(
+                voltage, scheme.dt, time=time, stimulus=self._stimulus, substeps=tempo.parts
+            )
+            self.local_voltage[self._order] = voltage
+        self._voltage += self._drift
+        if tempo.active:
+            self._diffusion.step(self._voltage, scheme.dt)
+
+    def _foresee(self, now: float) -> None:
+        """Step the cells that are not in an upstroke for a window; their change is the drift.
+
+        The potential follows it evenly, so that observers see no stairs. Where no cell of the
+        tissue is in an upstroke, the drift has the diffusion of the window as well.
+        """
+        window, tempo = self.scheme.window, self._tempo
+        late = tempo.catching_up()
+        voltage = self.local_voltage[self._order]
+        for windows, blocks in late:
+            length = windows * window
+            self.cells.advance(voltage, length, time=now - length, substeps=blocks)
+        if late:
+            self.local_voltage[self._order] = voltage
+        if tempo.any_calm:
+            self.cells.advance(voltage, window, time=now, substeps=tempo.calm)
+        later = self._drift
+        later[: len(self.nodes)][self._order] = voltage
+        if not tempo.active:
+            parts = max(1, math.ceil(window / self._diffusion.stable - _CLOSE))
+            for _ in range(parts):
+                self._diffusion.step(later, window / parts)
+        later -= self._voltage
+        later /= self.scheme.steps_per_window
+        later[len(self.nodes) :] = 0.0
 
     def _exchange(self) -> None:
         """Let the cells tell the front what they did, and the front which cells fire."""
@@ -270,6 +298,7 @@ class ReactionEikonal:
         new = hit[arrival - self._trigger[hit] > SAME_WAVE]
         self._trigger[new] = np.maximum(state.arrival[new] - self._lead[new], now)
         self._prepare(now)
+        self._foresee(now)
 
     def _prepare(self, now: float) -> None:
         """Work out for this rank's rows what holds until the next exchange."""
@@ -279,15 +308,11 @@ class ReactionEikonal:
         soon = trigger < now + scheme.window
         rows = np.flatnonzero(soon & (trigger > now - scheme.trigger_duration - scheme.window))
         self._firing = rows, trigger[rows]
-        end = now + scheme.window
         self._tempo.decide(
             (self._whole - self._before) / scheme.window,
-            self.state.excited & (self.state.arrival < end),
+            self.state.excited & (self.state.arrival < now + scheme.window),
             self._trigger,
             now,
-            end,
-            scheme.upstroke_duration,
-            scheme.upstroke_substeps,
         )
 
     def snapshot(self) -> Arrays:
@@ -299,6 +324,7 @@ class ReactionEikonal:
         arrays: Arrays = {
             "time": np.array(self.time),
             "voltage": self.voltage(),
+            "drift": self.gather(self._drift[: len(self.nodes)]),
             "front.step": np.array([self._step, self.failed]),
             "front.scheme": np.array([self.scheme.dt, self.scheme.window]),
             "front.seen": np.array(self._seen),
@@ -311,9 +337,17 @@ class ReactionEikonal:
             "front.pending": state.pending[rank],
             "front.excited": state.excited[rank],
         }
+        arrays["front.behind"] = self.space.gather(self.cells.nodes, self._behind())
         for name, values in self.cells.states_by_node().items():
             arrays[f"cells.{name}"] = self.space.gather(self.cells.nodes, values)
         return arrays
+
+    def _behind(self) -> Float:
+        """Return the windows (k,) that each cell has not taken yet, in the order of the cells."""
+        result = np.zeros(self.cells.n)
+        for group, late in zip(self.cells.groups, self._tempo.behind, strict=True):
+            group.store(np.repeat(late, BLOCK)[: group.cells.n].astype(np.float64), result)
+        return result
 
     def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
         """Continue from a snapshot, made with any number of ranks.
@@ -345,6 +379,7 @@ class ReactionEikonal:
         node = self.mesh.node
         self._step, self.failed, self._seen = step, failed, float(snapshot["front.seen"])
         self._voltage[: len(self.nodes)] = snapshot["voltage"][self.nodes]
+        self._drift[: len(self.nodes)] = snapshot["drift"][self.nodes]
         self._whole = snapshot["front.voltage"][node]
         self._before = snapshot["front.voltage_before"][node]
         self._trigger = snapshot["front.trigger"][node]
@@ -357,6 +392,9 @@ class ReactionEikonal:
                 for name in self.cells.states_by_node()
             }
         )
+        behind = np.asarray(snapshot["front.behind"])[self.cells.nodes]
+        for group, late in zip(self.cells.groups, self._tempo.behind, strict=True):
+            late[:] = behind[group.rows[::BLOCK]]
         self._prepare((step - step % self.scheme.steps_per_window) * self.scheme.dt)
 
     def _everywhere(self) -> Float:

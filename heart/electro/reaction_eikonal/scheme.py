@@ -1,23 +1,28 @@
 """How the reaction-eikonal problem is stepped: sizes of steps, trigger, patience of the front.
 
-The potential does not have to carry the wave, so its step only has to follow the plateau; the
-few milliseconds after a trigger, where calcium is released and the notch is formed, get shorter
-steps, block by block.
+The potential does not have to carry the wave, so cells need short steps only in the milliseconds
+after a trigger, where calcium is released and the notch is formed. In a plateau one step of second
+order per window follows the potential, and cells at rest wait for several windows, block by block.
+Diffusion takes short steps while a wave is anywhere, and one per window when none is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heart.core.errors import ParameterError
 from heart.core.parameters import Parameter
 
 PARAMETERS: dict[str, Parameter] = {
-    "dt": Parameter(0.2, "ms", 0.01, 1.0, "assumed", "step of plateau and diffusion"),
-    "upstroke_dt": Parameter(0.04, "ms", 0.001, 0.2, "assumed", "cells in an upstroke; see 0011"),
+    "dt": Parameter(0.25, "ms", 0.01, 1.0, "assumed", "step of diffusion; see 0022"),
+    "upstroke_dt": Parameter(0.125, "ms", 0.001, 0.5, "assumed", "cells in an upstroke; see 0022"),
     "upstroke_duration": Parameter(
-        5.0, "ms", 1.0, 100.0, "assumed", "after activation with shorter steps: upstroke, notch"
+        10.0, "ms", 1.0, 100.0, "assumed", "after activation with short steps: upstroke, notch"
     ),
+    "calm_rate": Parameter(
+        3.0, "mV/ms", 0.0, 10.0, "assumed", "a slower plateau takes one step per window; see 0022"
+    ),
+    "rest_dt": Parameter(4.0, "ms", 0.1, 20.0, "assumed", "step of cells at rest; see 0022"),
     "window": Parameter(1.0, "ms", 0.1, 10.0, "assumed", "between exchanges of front and cells"),
     "patience": Parameter(
         10.0, "ms", 0.0, 200.0, "assumed", "a front waits for tissue that is still refractory"
@@ -46,9 +51,14 @@ class ReactionEikonalScheme:
     Attributes
     ----------
     dt
-        Step of diffusion and of cells in the plateau.
+        Step of diffusion while there is a wave.
     upstroke_dt, upstroke_duration
-        Step of cells, and how long after activation it holds.
+        Step of cells in an upstroke, and how long after activation it holds.
+    calm_rate
+        Change of the potential up to which cells take one step per window; 0 for short steps
+        everywhere and always.
+    rest_dt
+        Step of cells at rest, a multiple of `window` or shorter than it.
     window
         Front and cells tell each other after each of these, a multiple of `dt`.
     patience
@@ -62,6 +72,8 @@ class ReactionEikonalScheme:
     dt: float = _default("dt")
     upstroke_dt: float = _default("upstroke_dt")
     upstroke_duration: float = _default("upstroke_duration")
+    calm_rate: float = _default("calm_rate")
+    rest_dt: float = _default("rest_dt")
     window: float = _default("window")
     patience: float = _default("patience")
     trigger_amplitude: float = _default("trigger_amplitude")
@@ -91,6 +103,14 @@ class ReactionEikonalScheme:
                 where="reaction-eikonal",
             )
 
+    @classmethod
+    def stepped(cls, dt: float | None) -> ReactionEikonalScheme:
+        """Return the defaults, or with steps of `dt` ms and none in an upstroke that is longer."""
+        usual = cls()
+        return (
+            usual if dt is None else replace(usual, dt=dt, upstroke_dt=min(usual.upstroke_dt, dt))
+        )
+
     @property
     def steps_per_window(self) -> int:
         """Steps between exchanges of front and cells."""
@@ -100,3 +120,8 @@ class ReactionEikonalScheme:
     def upstroke_substeps(self) -> int:
         """Parts into which a step is cut in an upstroke."""
         return max(1, round(self.dt / self.upstroke_dt))
+
+    @property
+    def windows_at_rest(self) -> int:
+        """Windows that a step of cells at rest is long."""
+        return max(1, min(round(self.rest_dt / self.window), 100))

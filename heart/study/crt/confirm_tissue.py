@@ -124,9 +124,7 @@ class ConfirmTissue:
 
     def reaction_eikonal(self, state: ConductionState, nodes: Int, times: Float) -> ReactionEikonal:
         """Return the reaction-eikonal problem; its conductivities smooth and set no speed."""
-        numerics = ReactionEikonalScheme()
-        if self.section.dt is not None:
-            numerics = replace(numerics, dt=self.section.dt)
+        numerics = ReactionEikonalScheme.stepped(self.section.dt)
         mesh, lengths = self.model.mesh, self.model.lengths(self.velocity, state)
         waves = Waves(mesh, lengths, (measured(cell_model(self.section.cells)),))
         tissue = self._tissue(tensors(self._axes(), REGISTRY[CONDUCTIVITIES].conductivities))

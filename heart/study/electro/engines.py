@@ -249,11 +249,9 @@ def _bidomain(section: EngineSection, tissue: Tissue3D) -> Engine:
 
 def _reaction_eikonal(section: EngineSection, tissue: Tissue3D) -> Engine:
     mesh = tissue.muscle.mesh
-    numerics = ReactionEikonalScheme()
-    if section.dt is not None:
-        numerics = replace(numerics, dt=section.dt)
+    numerics = ReactionEikonalScheme.stepped(section.dt)
     space = TissueSpace(mesh.points, mesh.cells, 1)
-    method = Method[(section.method or "grl1").upper()]
+    method = Method[(section.method or "grl2").upper()]
     precision = Precision[(section.precision or "double").upper()]
     model = tissue.model()
 
