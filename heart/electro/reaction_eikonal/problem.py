@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from mpi4py import MPI
 from numpy.typing import NDArray
 
 from heart.core.errors import CheckpointError, NonFiniteError, ParameterError
@@ -129,6 +128,8 @@ class ReactionEikonal:
         self.nodes = self.operators.nodes
         self._diffusion = ExplicitDiffusion(self.operators)
         self._at = self.mesh.rank[self.nodes]
+        self._counts = self.comm.allgather(len(self._at))
+        self._places = np.concatenate(self.comm.allgather(self._at))
         # Cells stand in the order of the front's mesh, so that a block of them lies together and
         # is in an upstroke for a short time.
         self._order = np.argsort(self._at)
@@ -399,14 +400,13 @@ class ReactionEikonal:
 
     def _everywhere(self) -> Float:
         """Return the potential (n,) in the order of the front on every rank."""
-        whole = np.zeros(len(self._rest))
-        known = np.zeros(len(self._rest))
-        whole[self._at] = self._voltage[: self.operators.rows]
-        known[self._at] = 1.0
+        here = self.local_voltage
         if self.comm.size > 1:
-            self.comm.Allreduce(MPI.IN_PLACE, whole, op=MPI.SUM)
-            self.comm.Allreduce(MPI.IN_PLACE, known, op=MPI.SUM)
-        return np.where(known > 0.0, whole, self._rest)
+            here = np.empty(len(self._places))
+            self.comm.Allgatherv(self.local_voltage, (here, self._counts))
+        whole = self._rest.copy()
+        whole[self._places] = here
+        return whole
 
     def _check_finite(self) -> None:
         bad = np.flatnonzero(~np.isfinite(self._whole))
