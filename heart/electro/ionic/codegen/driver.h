@@ -5,6 +5,20 @@
  * of a block holds valid cells, so that whole vectors can be computed.
  */
 
+/* The scalars of a call as blocks read them; `h` is where they are worked out. */
+#define SCALARS                                                                                    \
+    double h[SLOTS], hd[SLOTS * SPREAD] __attribute__((aligned(64)));                              \
+    float hf[SLOTS * SPREAD * 2] __attribute__((aligned(64)));
+
+static void spread(const double *h, double *hd, float *hf)
+{
+    const int wide = SPREAD > 1 ? FLANES : 1;
+    for (int k = 0; k < SLOTS; k++) {
+        for (int j = 0; j < SPREAD; j++) hd[k * SPREAD + j] = h[k];
+        for (int j = 0; MIXED && j < wide; j++) hf[k * wide + j] = (float)h[k];
+    }
+}
+
 /* Parts of whole vectors of either precision that cover the cells of the block at `begin`. */
 static long cells_of(long begin, long n)
 {
@@ -32,8 +46,8 @@ long advance(double *states, long stride, const double *varying, long vstride,
              const double *stimulus, long n, const double *parameters, double dt, double time,
              const signed char *substeps, long uniform, int hold, double largest_change, long most)
 {
-    double h[SLOTS], local[BLOCK] __attribute__((aligned(64))) = {0};
-    float hf[SLOTS];
+    SCALARS
+    double local[BLOCK] __attribute__((aligned(64))) = {0};
     static __thread double saved[STATES * BLOCK];
     long prepared = -1, done = 0;
     prepare(parameters, h);
@@ -50,10 +64,11 @@ long advance(double *states, long stride, const double *varying, long vstride,
         while (passed < wanted) {
             if (wanted != prepared || TIMED) {
                 double part = dt / (double)wanted;
-                prepare_step(parameters, part, time + part * (double)passed, h, hf);
+                prepare_step(parameters, part, time + part * (double)passed, h);
+                spread(h, hd, hf);
                 prepared = wanted;
             }
-            double change = step_block(s, stride, v, vstride, stim, count, h, hf, hold);
+            double change = step_block(s, stride, v, vstride, stim, count, hd, hf, hold);
             passed++;
             if (largest_change > 0.0 && wanted < most && !(change <= largest_change)) {
                 double factor = change < 1e6 ? ceil(change / largest_change) : 2.0;
@@ -73,15 +88,16 @@ long advance(double *states, long stride, const double *varying, long vstride,
     void name(double *states, long stride, const double *varying, long vstride,                    \
               const double *stimulus, long n, const double *parameters, double time, double *out)  \
     {                                                                                              \
-        double h[SLOTS], local[BLOCK] __attribute__((aligned(64))) = {0};                          \
-        float hf[SLOTS];                                                                           \
+        SCALARS                                                                                    \
+        double local[BLOCK] __attribute__((aligned(64))) = {0};                                    \
         double result[(rows > 0 ? rows : 1) * BLOCK] __attribute__((aligned(64)));                 \
         prepare(parameters, h);                                                                    \
-        prepare_step(parameters, 0.0, time, h, hf);                                                \
+        prepare_step(parameters, 0.0, time, h);                                                    \
+        spread(h, hd, hf);                                                                         \
         for (long begin = 0; begin < n; begin += BLOCK) {                                          \
             const double *stim = stimulus_of(stimulus, begin, n, local);                           \
             name##_block(states + begin, stride, varying + begin, vstride, stim,                   \
-                         cells_of(begin, n), h, result);                                           \
+                         cells_of(begin, n), hd, result);                                          \
             size_t kept = (size_t)(n - begin < BLOCK ? n - begin : BLOCK) * sizeof(double);        \
             for (int k = 0; k < rows; k++) memcpy(out + k * n + begin, result + k * BLOCK, kept);  \
         }                                                                                          \

@@ -62,6 +62,7 @@ def source(system: System, options: Options) -> str:
         f"#define STATES {len(system.states)}",
         f"#define SLOTS {max(1, len(slots.entries))}",
         f"#define TIMED {int(timed)}",
+        f"#define MIXED {int(options.mixed)}",
         f"#define MONITORS {len(system.monitors)}",
         f"#define PARAMETERS {len(options.parameters)}",
     ]
@@ -233,14 +234,12 @@ def _prepare(slots: Slots, options: Options) -> str:
         for entry, k in slots.entries.items()
         if entry.symbols & stepped
     ]
-    convert = "for (int k = 0; k < SLOTS; k++) hf[k] = (float)h[k];"
     return "\n".join(
         [
             "static void prepare(const double *p, double *h)\n{",
             *constant.lines, *lines, "(void)p; (void)h;\n}",
-            "static void prepare_step(const double *p, double dt, double time, double *h, "
-            "float *hf)\n{",
-            *varying.lines, *moving, convert, "(void)p; (void)dt; (void)time;\n}",
+            "static void prepare_step(const double *p, double dt, double time, double *h)\n{",
+            *varying.lines, *moving, "(void)p; (void)dt; (void)time; (void)h;\n}",
         ]
     )  # fmt: skip
 

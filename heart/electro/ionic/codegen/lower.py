@@ -117,7 +117,7 @@ class Pass:
     def scalar(self, expr: Expr) -> str:
         """Return a vector expression of the scalar `expr`."""
         source = "h" if self.prefix == "d" else "hf"
-        return f"{self.prefix}_set({source}[{self.slots.slot(expr)}])"
+        return f"{self.prefix}_scalar({source}, {self.slots.slot(expr)})"
 
     def _value(self, expr: Expr) -> str:
         if expr in self.given:
