@@ -30,7 +30,9 @@ from heart.study.verification.niederer2011_limit import SIZE
 from heart.study.verification.niederer2011_slab import grid, problem
 
 STEP = 0.05
-SCHEMES = ("accurate", "explicit")
+DIFFUSION = ("accurate", "explicit")
+# Of second order: twice the cells' work in a step, for an error that takes others five steps.
+STEPS = (*DIFFUSION, "second_order")
 FAR = np.array(SIZE)
 
 
@@ -47,7 +49,7 @@ def _diffusion(order: Order, telemetry: Telemetry) -> list[Row]:
     sigma = tensors(axes, SETS["niederer2011"].conductivities) / 1.4
     conducting = np.ones(len(cells), bool)
     rows = []
-    for name in SCHEMES:
+    for name in DIFFUSION:
         with telemetry.step(f"Diffusion, {len(points):,} nodes, {name}"):
             scheme = load(name)
             operators = assemble(space, sigma, conducting, single=scheme.single)
@@ -90,7 +92,7 @@ def _steps(order: Order, telemetry: Telemetry) -> list[Row]:
             peer = float(answer["best_ns"])
             far = answer["activation"][0]
             peer_error = f"; peer {far:.2f}" if far is not None else "; peer none"
-    for name in SCHEMES:
+    for name in STEPS:
         scheme = replace(load(name), dt=STEP)
         with telemetry.step(f"Slab, {spacing:g} mm, {name}"):
             slab = problem(cube(spacing), scheme)
@@ -114,8 +116,8 @@ def _steps(order: Order, telemetry: Telemetry) -> list[Row]:
                     bound=(19 * 16.0 + 14.6 * 8.0 + 24.0) / order.machine.bandwidth,
                     peer=peer,
                     peer_name=BEAT.name if peer is not None else "",
-                    must=180.0,
-                    aim=60.0,
+                    must=180.0 if name in DIFFUSION else None,
+                    aim=60.0 if name in DIFFUSION else None,
                 )
             )
     return rows
