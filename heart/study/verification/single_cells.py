@@ -259,9 +259,10 @@ BENCHMARK = Benchmark(
         "The leading order of Mitchell and Schaeffer leaves out that the potential lags behind the "
         "fold at the end of its plateau, 41 ms with the paper's constants; with the known delay of "
         "a fold, theory and simulation agree to 5 % after short and 2 % after long rests.",
-        "The methods are of first order. At a constant 0.02 ms peak and steepness are off by 4 to "
-        "6 %, and with them, in ToR-ORd, calcium and tension by 1.4 %; fine steps in the 5 ms of "
-        "the upstroke bring all below 0.5 %, so the rest of a beat needs no more than 0.02 ms. In "
+        "GRL1 and Rush-Larsen are of first order, GRL2 is of second and needs no fine steps in the "
+        "upstroke: 0.05 ms keep all below 0.7 %. With GRL1 at a constant 0.02 ms peak and "
+        "steepness are off by 4 to 6 %, and with them, in ToR-ORd, calcium and tension by 1.4 %; "
+        "fine steps in the 5 ms of the upstroke bring all below 0.5 %. In "
         "tissue the upstroke is governed by diffusion and by the step of the whole scheme, which "
         "has its own benchmarks.",
     ),
