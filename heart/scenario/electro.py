@@ -152,7 +152,24 @@ class ElectroScenario(Section):
         self.protocol.check(self.stimuli)
         self._check_places()
         self._check_spaces()
+        self._check_front()
         return self
+
+    def _check_front(self) -> None:
+        """Refuse numerics of a wave that diffusion carries in an engine whose wave is a front."""
+        if self.engine.kind is not EngineKind.REACTION_EIKONAL:
+            return
+        names = ("profile", "splitting", "diffusion", "interpolation", "lumped")
+        given = [f"engine.{name}" for name in names if getattr(self.engine, name) is not None]
+        given += ["engine.degree"] if self.engine.degree != 1 else []
+        given += ["tuning"] if self.tuning is not None else []
+        if given:
+            raise fault(
+                "parameter",
+                f"reaction_eikonal has no {given[0].rpartition('.')[2]}",
+                expected="speeds in velocity; of the numerics dt, method and precision",
+                fix=f"remove {given[0]}",
+            )
 
     def _check_spaces(self) -> None:
         """Refuse what happens outside the cells in an engine that has no outside."""

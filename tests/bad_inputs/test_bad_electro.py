@@ -51,6 +51,20 @@ ROWS: dict[str, tuple[str, str, int, list[str]]] = {
         "engine: {dt: 0.1 ms, method: forward_euler}\ncells: [{model: tt2006_epi}]",
         13, ["0.1 ms is too large for tt2006_epi with forward_euler", "at most", "dt:"],
     ),
+    "step too large for two stages": (
+        "engine: {dt: 0.1 ms}\n" + CELLS,
+        "engine: {dt: 0.5 ms, method: grl2}\ncells: [{model: tt2006_epi}]",
+        13, ["0.5 ms is too large for tt2006_epi with grl2", "at most 0.25", "dt:"],
+    ),
+    "profile of an engine without one": (
+        "engine: {dt: 0.1 ms}", "engine: {kind: reaction_eikonal, profile: accurate}",
+        13, ["reaction_eikonal has no profile", "remove engine.profile"],
+    ),
+    "tuning where the wave is a front": (
+        "engine: {dt: 0.1 ms}",
+        "engine: {kind: reaction_eikonal}\ntuning: {fibre: 0.6 m/s, sheet: 0.3 m/s}",
+        13, ["reaction_eikonal has no tuning", "velocity"],
+    ),
     "unknown profile": (
         "engine: {dt: 0.1 ms}", "engine: {profile: acurate}", 10, ["did you mean 'accurate'"],
     ),

@@ -21,7 +21,7 @@ UNTIL = 15.0
 START = 1.0
 HALVINGS = 12
 DIFFERENCE = Parameter(
-    15.0, "mV", 1.0, 100.0, "assumed", "difference of the upstroke's peak from that of an 8th step"
+    10.0, "mV", 1.0, 100.0, "assumed", "difference of the upstroke's peak from that of an 8th step"
 )
 WINDOW = (-150.0, 120.0)
 FINER = 8
