@@ -170,27 +170,57 @@ class ImplicitDiffusion:
         chosen = near.choose(len(starts) - 1, level, residual, inverse, large)
         operators.halo.update(large)
         chosen, inside = near.spread(starts, columns, chosen, edge, large, self._none, mask)
-        if self._summed(inside) > MOST * self._everywhere:
+        everywhere, alone = self._shared_by(inside, mask)
+        if everywhere > MOST * self._everywhere:
             return 0, math.inf
+        if alone:
+            # The rows of one rank that no other borders on: it needs to ask nobody.
+            found = (0, 0.0)
+            if inside:
+                chosen, _ = near.spread(starts, columns, chosen, edge, mask, large, wide)
+                found = self._iterate_at(chosen, solution, level, together=False)
+            parts = operators.comm.allgather(found)
+            # What is left elsewhere is below the level, which is why those rows were left out.
+            return max(count for count, _ in parts), max(left for _, left in parts)
         operators.halo.update(mask)
         # Rows beside those that change: their residual changes too.
         chosen, _ = near.spread(starts, columns, chosen, edge, mask, large, wide)
+        return self._iterate_at(chosen, solution, level, together=True)
+
+    def _shared_by(self, inside: int, mask: Float) -> tuple[int, bool]:
+        """Return the rows of `mask` on all ranks, and whether one rank has them to itself."""
+        comm, sent = self.operators.comm, self.operators.halo.sent
+        if comm.size == 1:
+            return inside, False
+        facts = np.array([inside, int(inside > 0), int((mask[sent] > 0.0).any())], np.int64)
+        comm.Allreduce(MPI.IN_PLACE, facts, op=MPI.SUM)
+        return int(facts[0]), bool(facts[1] == 1 and facts[2] == 0)
+
+    def _iterate_at(
+        self, chosen: near.Slices, solution: Float, level: float, *, together: bool
+    ) -> tuple[int, float]:
+        """Iterate in the rows of the mask, whose slices and neighbours are `chosen`."""
+        operators, residual, inverse = self.operators, self._residual, self._inverse
+        starts, columns, mask = operators.pattern.starts, operators.pattern.columns, self._mask
         direction, image = self._direction, self._image
         direction[:] = 0.0
         image[:] = 0.0
         state = direction, image, inverse, mask, solution, residual
-        largest, _, old = self._thrice(*near.advance_at(chosen, 0.0, *state))
+        summed = self._summed if together else float
+        thrice = self._thrice if together else _as_they_are
+        largest, _, old = thrice(*near.advance_at(chosen, 0.0, *state))
         beta, iterations = 0.0, 0
         while iterations < LONGEST:
             near.direct_at(chosen, beta, residual, inverse, mask, direction)
-            operators.halo.update(direction)
+            if together:
+                operators.halo.update(direction)
             local = near.product_at(
                 chosen, starts, columns, self._matrix, operators.lumped, direction, image
             )
-            curvature = self._summed(local)
+            curvature = summed(local)
             if not curvature > 0.0:
                 return iterations, math.inf
-            largest, most, new = self._thrice(*near.advance_at(chosen, old / curvature, *state))
+            largest, most, new = thrice(*near.advance_at(chosen, old / curvature, *state))
             beta, old = new / old, new
             iterations += 1
             if not (largest > self.tolerance and most > level):
@@ -245,3 +275,7 @@ class ImplicitDiffusion:
         peaks = np.array([largest, inside])
         comm.Allreduce(MPI.IN_PLACE, peaks, op=MPI.MAX)
         return float(peaks[0]), float(peaks[1]), self._summed(total)
+
+
+def _as_they_are(largest: float, inside: float, total: float) -> tuple[float, float, float]:
+    return largest, inside, total
