@@ -6,6 +6,9 @@ runs do not give the same mesh bit by bit (its random numbers cannot be seeded);
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+
 import numpy as np
 import pytetwild
 from numpy.typing import NDArray
@@ -27,16 +30,18 @@ def fill(points: Float, triangles: Int, edge: float) -> tuple[Float, Int]:
         fTetWild fails.
     """
     diagonal = float(np.linalg.norm(np.ptp(points, axis=0)))
-    try:
-        nodes, cells = pytetwild.tetrahedralize(
-            np.ascontiguousarray(points, np.float64),
-            np.ascontiguousarray(triangles, np.int32),
-            edge_length_fac=edge / diagonal,
-            epsilon=ENVELOPE * edge / diagonal,
-            optimize=True,
-            num_threads=1,
-            quiet=True,
-        )[:2]
-    except RuntimeError as error:
-        raise MeshingError(f"fTetWild could not fill the surface ({error})") from error
+    # It leaves a file in the working folder, whose owner did not ask for one.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        try:
+            nodes, cells = pytetwild.tetrahedralize(
+                np.ascontiguousarray(points, np.float64),
+                np.ascontiguousarray(triangles, np.int32),
+                edge_length_fac=edge / diagonal,
+                epsilon=ENVELOPE * edge / diagonal,
+                optimize=True,
+                num_threads=1,
+                quiet=True,
+            )[:2]
+        except RuntimeError as error:
+            raise MeshingError(f"fTetWild could not fill the surface ({error})") from error
     return np.asarray(nodes, np.float64), np.asarray(cells, np.int32)

@@ -149,8 +149,9 @@ def _explanation(result: CrtResult, disease: str, members: int) -> list[str]:
         texts.append(
             f"The usual rule, pacing where activation is latest, points to the {late.name} wall "
             f"(segment {late.aha}, {late.time:.0f} ms in {disease}): {late.label} ranks "
-            f"{late.rank} and reaches a BIVAT-90 {abs(late.bivat90_loss):.0f} ms "
-            f"{'longer' if late.bivat90_loss >= 0 else 'shorter'} than the best single LV lead."
+            f"{late.rank}. In the nominal heart its BIVAT-90 is {abs(late.bivat90_loss):.0f} ms "
+            f"{'longer' if late.bivat90_loss >= 0 else 'shorter'} than that of the single LV lead, "
+            "epicardial or placed by hand, that ranks best over all drawn hearts."
         )
     if members < 2:
         texts.append("One heart only was simulated: nothing can be said about uncertainty.")

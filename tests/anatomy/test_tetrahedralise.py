@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +65,16 @@ def test_gmsh_leaves_the_signals_alone(ball: Surface):
     before = signal.getsignal(signal.SIGINT)
     tetrahedralise.backend("gmsh")(ball.points, ball.triangles, 4.0)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_tetwild_leaves_the_working_folder_alone(
+    ball: Surface, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It writes its surface where it runs; a user's folder is not the place."""
+    monkeypatch.chdir(tmp_path)
+    tetrahedralise.backend("tetwild")(ball.points, ball.triangles, 4.0)
+    assert Path.cwd() == tmp_path
+    assert not list(tmp_path.iterdir())
 
 
 def test_unknown_mesher():

@@ -58,7 +58,7 @@ class ReactionEikonalScheme:
         Change of the potential up to which cells take one step per window; 0 for short steps
         everywhere and always.
     rest_dt
-        Step of cells at rest, a multiple of `window` or shorter than it.
+        Step of cells at rest, a multiple of `window`; shorter than that counts as `window`.
     window
         Front and cells tell each other after each of these, a multiple of `dt`.
     patience
@@ -88,6 +88,13 @@ class ReactionEikonalScheme:
         if abs(steps - round(steps)) > 1e-9 or round(steps) < 1:
             raise ParameterError(
                 f"window of {self.window:g} ms is no multiple of the step of {self.dt:g} ms",
+                where="reaction-eikonal",
+            )
+        rest = self.rest_dt / self.window
+        if rest > 1.0 and abs(rest - round(rest)) > 1e-9:
+            raise ParameterError(
+                f"step of {self.rest_dt:g} ms at rest is no multiple of the window of "
+                f"{self.window:g} ms",
                 where="reaction-eikonal",
             )
         if self.upstroke_dt > self.dt:
@@ -124,4 +131,4 @@ class ReactionEikonalScheme:
     @property
     def windows_at_rest(self) -> int:
         """Windows that a step of cells at rest is long."""
-        return max(1, min(round(self.rest_dt / self.window), 100))
+        return max(1, round(self.rest_dt / self.window))

@@ -58,9 +58,8 @@ class Tempo:
         self._every = np.arange(len(numbers) - 1)
         self._scheme = scheme
         sizes = [group.cells.blocks for group in cells.groups]
-        self.parts, self.calm, self.behind = (
-            [np.zeros(size, np.int8) for size in sizes] for _ in range(3)
-        )
+        self.parts, self.calm = ([np.zeros(size, np.int8) for size in sizes] for _ in range(2))
+        self.behind = [np.zeros(size, np.int16) for size in sizes]
         self.active = False
 
     @property

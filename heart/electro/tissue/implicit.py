@@ -175,13 +175,13 @@ class ImplicitDiffusion:
             return 0, math.inf
         if alone:
             # The rows of one rank that no other borders on: it needs to ask nobody.
-            found = (0, 0.0)
+            found = np.zeros(2)
             if inside:
                 chosen, _ = near.spread(starts, columns, chosen, edge, mask, large, wide)
-                found = self._iterate_at(chosen, solution, level, together=False)
-            parts = operators.comm.allgather(found)
+                found[:] = self._iterate_at(chosen, solution, level, together=False)
             # What is left elsewhere is below the level, which is why those rows were left out.
-            return max(count for count, _ in parts), max(left for _, left in parts)
+            operators.comm.Allreduce(MPI.IN_PLACE, found, op=MPI.MAX)
+            return int(found[0]), float(found[1])
         operators.halo.update(mask)
         # Rows beside those that change: their residual changes too.
         chosen, _ = near.spread(starts, columns, chosen, edge, mask, large, wide)

@@ -107,7 +107,8 @@ class LatestSegment:
     label, rank, regret
         Ranked single LV site nearest to the latest activated muscle of that segment.
     bivat90_loss
-        ms of BIVAT-90 lost against the best single LV site in the nominal heart.
+        ms of BIVAT-90 lost in the nominal heart against the single epicardial site that ranks
+        best.
     """
 
     aha: int

@@ -162,6 +162,22 @@ def test_order_of_convergence(method: Method, precision: Precision, small: CellM
     assert slopes == pytest.approx(order, abs=0.12 * order)
 
 
+def test_second_order_sees_the_time_of_the_middle() -> None:
+    """A rate that depends on time itself, as of an imported model, costs no order."""
+    text = HODGKIN.replace("+ i_stim)", "+ i_stim - 2 [A/F/ms] * engine.time)")
+    assert text != HODGKIN
+    model = CellModel("driven", parse_text(text))
+
+    def end(count: int) -> np.ndarray:
+        cells = compile_kernel(model, method=Method.GRL2).allocate(1)
+        cells.advance(0.8, time=0.5, substeps=count)
+        return cells.states[:, 0].copy()
+
+    exact = end(512)
+    coarse, fine = (np.linalg.norm((end(count) - exact) / exact) for count in (8, 16))
+    assert np.log2(coarse / fine) == pytest.approx(2.0, abs=0.3)
+
+
 def test_grl1_is_stable_where_forward_euler_is_not() -> None:
     """The purpose of an exponential step: 0.1 ms on TT2006, whose m gate needs 0.002 ms."""
     model = cell_model("tt2006_epi")

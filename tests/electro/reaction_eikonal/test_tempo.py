@@ -99,3 +99,5 @@ def test_a_step_given_alone_is_never_shorter_than_those_of_an_upstroke() -> None
     assert ReactionEikonalScheme.stepped(0.2).upstroke_dt == ReactionEikonalScheme().upstroke_dt
     with pytest.raises(ParameterError, match="multiple"):
         ReactionEikonalScheme.stepped(0.3)
+    with pytest.raises(ParameterError, match="at rest"):
+        ReactionEikonalScheme(rest_dt=3.5)
