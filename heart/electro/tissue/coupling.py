@@ -120,7 +120,7 @@ class CoupledDiffusion:
             self._outside[:rows] = (present + imposed)[self.potential.within]
             self.operators.apply(self.operators.stiffness, self._zero, self._outside, self._load)
             self._load[:rows] *= -duration
-            self.solver.step(voltage, share * duration, duration, self._load)
+            self.solver.step(voltage, share * duration, duration, self._load, again=index > 0)
             middle = (1.0 - share) * start[:rows] + share * voltage[:rows]
             guess = present.copy()
             if index == 0 and self._earlier is not None:

@@ -29,19 +29,28 @@ def border(pattern: Pattern) -> Slices:
 
 
 @njit(cache=True, nogil=True)
-def choose(slices: int, level: float, residual: Float, inverse: Float, mask: Float) -> Slices:
-    """Write 1 to `mask` where the scaled residual is above `level`, else 0; return its slices."""
+def choose(
+    slices: int, level: float, tolerance: float, residual: Float, inverse: Float, mask: Float
+) -> tuple[Slices, float, float]:
+    """Write 1 to `mask` where the scaled residual is above `level`, else 0.
+
+    Returns slices with such a row, the number of rows above `tolerance`, and r·z.
+    """
     found = np.empty(slices, np.int64)
     count = 0
+    over = total = 0.0
     for s in range(slices):
         here = 0.0
         for i in range(WIDTH * s, WIDTH * (s + 1)):
-            mask[i] = 1.0 if abs(residual[i] * inverse[i]) > level else 0.0
+            z = residual[i] * inverse[i]
+            total += residual[i] * z
+            over += 0.0 if abs(z) <= tolerance else 1.0
+            mask[i] = 0.0 if abs(z) <= level else 1.0
             here += mask[i]
         if here > 0.0:
             found[count] = s
             count += 1
-    return found[:count]
+    return found[:count], over, total
 
 
 @njit(cache=True, nogil=True)
@@ -152,6 +161,8 @@ def direct_at(
 def advance_at(
     chosen: Slices,
     alpha: float,
+    tolerance: float,
+    level: float,
     direction: Float,
     image: Float,
     inverse: Float,
@@ -161,9 +172,10 @@ def advance_at(
 ) -> tuple[float, float, float]:
     """Go `alpha` along `direction`, whose product with the matrix is `image`.
 
-    Returns max |z| of what is left in all rows of the slices, in those of `mask`, and r·z there.
+    Returns how many rows of the slices have |z| above `tolerance` then, how many of `mask` above
+    `level`, and r·z of these: sums, so that ranks agree with one reduction.
     """
-    largest = inside = total = 0.0
+    over = inside = total = 0.0
     for s in chosen:
         for i in range(WIDTH * s, WIDTH * (s + 1)):
             solution[i] += alpha * direction[i]
@@ -171,6 +183,6 @@ def advance_at(
             residual[i] = left
             z = left * inverse[i]
             total += mask[i] * left * z
-            largest = max(largest, abs(z))
-            inside = max(inside, mask[i] * abs(z))
-    return largest, inside, total
+            over += 0.0 if abs(z) <= tolerance else 1.0
+            inside += 0.0 if mask[i] * abs(z) <= level else 1.0
+    return over, inside, total

@@ -20,6 +20,7 @@ from heart.core.errors import MeshInputError, ParameterError
 from heart.electro.tissue.halo import Halo
 from heart.electro.tissue.slices import Pattern, Real, pattern, product
 from heart.electro.tissue.space import TissueSpace
+from heart.numerics.eikonal.mesh import along_curve
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer]
@@ -217,7 +218,7 @@ def _kept(
     rows = np.repeat(np.arange(owned), np.diff(starts))
     sums = np.bincount(rows, m, minlength=owned)
     active = np.bincount(rows, np.where(rows == columns, m, 0.0), minlength=owned) > 0.0
-    place = np.cumsum(active) - 1
+    nodes, place = _along(space, active)
     keep = (rows != columns) & ((m != 0.0) | (k != 0.0))
     rows, columns, m, k = rows[keep], columns[keep], m[keep], k[keep]
 
@@ -232,18 +233,33 @@ def _kept(
     here = columns < owned
     new[here] = place[columns[here]]
     new[~here] = count + np.searchsorted(ghost + owned, columns[~here])
-    shape = pattern(place[rows], new, count)
+    sort = np.argsort(place[rows], kind="stable")
+    m, k = m[sort], k[sort]
+    shape = pattern(place[rows[sort]], new[sort], count)
     lumped = np.ones(shape.padded)
-    lumped[:count] = sums[active]
+    lumped[place[active]] = sums[active]
     return TissueOperators(
         space=space,
-        nodes=space.global_nodes[:owned][active],
+        nodes=nodes,
         pattern=shape,
         mass=shape.store(m, dtype),
         stiffness=shape.store(k, dtype),
         lumped=lumped,
         halo=Halo(comm, owners, positions, shape.padded),
     )
+
+
+def _along(space: TissueSpace, active: NDArray[np.bool_]) -> tuple[Int, Int]:
+    """Return this rank's unknowns along a curve, and the place of each owned node among them.
+
+    Eight rows that are neighbours in space make a slice that a wave is in or is not.
+    """
+    owned = np.flatnonzero(active)
+    nodes = space.global_nodes[owned]
+    order = np.argsort(along_curve(space.points[nodes], space.points), kind="stable")
+    place = np.full(len(active), -1, np.int64)
+    place[owned[order]] = np.arange(len(order))
+    return nodes[order], place
 
 
 def _translate(comm: MPI.Intracomm, owners: Int, theirs: Int, place: Int) -> Int:

@@ -22,7 +22,7 @@ from heart.electro.ionic.kernel import Method, Precision
 
 PARAMETERS: dict[str, Parameter] = {
     "dt": Parameter(0.02, "ms", 1e-4, 5.0, "assumed", "activation error ≤ 0.1 ms at 0.02"),
-    "tolerance": Parameter(1e-4, "mV", 1e-14, 0.1, "assumed", "residual of a diffusion step"),
+    "tolerance": Parameter(1e-2, "mV", 1e-14, 0.1, "assumed", "activation to 0.002 ms"),
     "threshold": Parameter(1.0, "mV/ms", 1e-3, 50.0, "assumed", "below it a block is quiet"),
 }
 

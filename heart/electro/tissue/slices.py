@@ -113,7 +113,7 @@ def product(
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def product_of_two(
+def left_by_two(
     starts: NDArray[np.uint32],
     columns: NDArray[np.uint32],
     first: Real,
@@ -122,9 +122,13 @@ def product_of_two(
     sums: Float,
     x: Float,
     y: Float,
+    given: Float,
     out: Float,
 ) -> None:
-    """Write ``factor Σ first (x_j - x_i) + sums y + Σ second (y_j - y_i)`` to the rows of `out`."""
+    """Write what two products leave of `given` to the rows of `out`.
+
+    ``given - factor Σ first (x_j - x_i) - sums y - Σ second (y_j - y_i)``
+    """
     for s in range(len(starts) - 1):
         b = WIDTH * s
         x0, x1, x2, x3 = x[b], x[b + 1], x[b + 2], x[b + 3]
@@ -149,11 +153,11 @@ def product_of_two(
             a6 += factor * first[k, 6] * (x[j] - x6) + second[k, 6] * (y[j] - y6)
             j = columns[k, 7]
             a7 += factor * first[k, 7] * (x[j] - x7) + second[k, 7] * (y[j] - y7)
-        out[b] = sums[b] * y0 + a0
-        out[b + 1] = sums[b + 1] * y1 + a1
-        out[b + 2] = sums[b + 2] * y2 + a2
-        out[b + 3] = sums[b + 3] * y3 + a3
-        out[b + 4] = sums[b + 4] * y4 + a4
-        out[b + 5] = sums[b + 5] * y5 + a5
-        out[b + 6] = sums[b + 6] * y6 + a6
-        out[b + 7] = sums[b + 7] * y7 + a7
+        out[b] = given[b] - sums[b] * y0 - a0
+        out[b + 1] = given[b + 1] - sums[b + 1] * y1 - a1
+        out[b + 2] = given[b + 2] - sums[b + 2] * y2 - a2
+        out[b + 3] = given[b + 3] - sums[b + 3] * y3 - a3
+        out[b + 4] = given[b + 4] - sums[b + 4] * y4 - a4
+        out[b + 5] = given[b + 5] - sums[b + 5] * y5 - a5
+        out[b + 6] = given[b + 6] - sums[b + 6] * y6 - a6
+        out[b + 7] = given[b + 7] - sums[b + 7] * y7 - a7

@@ -16,18 +16,46 @@ _FAST = {"contract", "nsz", "arcp", "reassoc"}
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def extrapolate(order: int, n: int, now: Float, before: Float, earlier: Float, out: Float) -> None:
-    """Write the value after `now` by a polynomial of degree `order` (−1: zero, 0, 1 or 2)."""
+def predict(
+    order: int,
+    n: int,
+    level: float,
+    paid: float,
+    changes: tuple[Float, Float, Float],
+    inverse: Float,
+    debt: Float,
+    out: Float,
+) -> None:
+    """Write the change after `changes`, newest first, and what is `paid` of the debt.
+
+    A change that moves by more than `level` follows a polynomial of degree `order` (−1: zero, 0, 1
+    or 2); a steadier one is held, because a polynomial would only amplify its errors.
+    """
+    now, before, earlier = changes
     if order < 0:
-        out[:n] = 0.0
+        for i in range(n):
+            out[i] = paid * inverse[i] * debt[i]
     elif order == 0:
-        out[:n] = now[:n]
+        for i in range(n):
+            out[i] = now[i] + paid * inverse[i] * debt[i]
     elif order == 1:
         for i in range(n):
-            out[i] = 2.0 * now[i] - before[i]
+            slope = now[i] - before[i]
+            further = slope if abs(slope) > level else 0.0
+            out[i] = now[i] + further + paid * inverse[i] * debt[i]
     else:
         for i in range(n):
-            out[i] = 3.0 * (now[i] - before[i]) + earlier[i]
+            slope = now[i] - before[i]
+            further = 2.0 * slope - (before[i] - earlier[i]) if abs(slope) > level else 0.0
+            out[i] = now[i] + further + paid * inverse[i] * debt[i]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def settle(n: int, paid: float, inverse: Float, debt: Float, change: Float, voltage: Float) -> None:
+    """Add `change` to the voltage, then take what was `paid` of the debt out of it."""
+    for i in range(n):
+        voltage[i] += change[i]
+        change[i] -= paid * inverse[i] * debt[i]
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
@@ -46,22 +74,22 @@ def add_to(n: int, x: Float, out: Float) -> None:
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def lumped_residual(
-    n: int, factor: float, kx: Float, lumped: Float, delta: Float, residual: Float
+    n: int, given: Float, factor: float, kx: Float, lumped: Float, delta: Float, residual: Float
 ) -> None:
-    """Write ``factor kx - lumped delta``."""
+    """Write ``given + factor kx - lumped delta``."""
     for i in range(n):
-        residual[i] = factor * kx[i] - lumped[i] * delta[i]
+        residual[i] = given[i] + factor * kx[i] - lumped[i] * delta[i]
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def measure(n: int, residual: Float, inverse: Float) -> tuple[float, float]:
-    """Return max |z| and r·z of the Jacobi-scaled residual z = r / diagonal."""
-    largest = total = 0.0
+def measure(n: int, tolerance: float, residual: Float, inverse: Float) -> tuple[float, float]:
+    """Return rows with |z| above `tolerance`, and r·z, of z = r / diagonal."""
+    over = total = 0.0
     for i in range(n):
         z = residual[i] * inverse[i]
         total += residual[i] * z
-        largest = max(largest, abs(z))
-    return largest, total
+        over += 0.0 if abs(z) <= tolerance else 1.0
+    return over, total
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
@@ -84,6 +112,7 @@ def dot(n: int, x: Float, y: Float) -> float:
 def advance(
     n: int,
     alpha: float,
+    tolerance: float,
     direction: Float,
     image: Float,
     inverse: Float,
@@ -92,17 +121,17 @@ def advance(
 ) -> tuple[float, float]:
     """Go `alpha` along `direction`, whose product with the matrix is `image`.
 
-    Returns max |z| and r·z of what is left.
+    Returns rows with |z| above `tolerance`, and r·z, of what is left.
     """
-    largest = total = 0.0
+    over = total = 0.0
     for i in range(n):
         solution[i] += alpha * direction[i]
         left = residual[i] - alpha * image[i]
         residual[i] = left
         z = left * inverse[i]
         total += left * z
-        largest = max(largest, abs(z))
-    return largest, total
+        over += 0.0 if abs(z) <= tolerance else 1.0
+    return over, total
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)

@@ -112,6 +112,40 @@ def test_tolerance_is_kept_however_far_the_prediction_is_off(tissue):
     assert np.abs(results[0] - results[1]).max() < 1e-8
 
 
+def test_what_steps_leave_does_not_add_up(tissue):
+    """A loose tolerance costs its own size once, not in every step: the next one makes up for it.
+
+    The field is pulled back all the time, so that a part of every step is lost without it.
+    """
+    operators, start = tissue
+    fields = {}
+    for tolerance in (1e-11, 0.05):
+        solver = ImplicitDiffusion(operators, lumped=False, tolerance=tolerance)
+        voltage, wanted = operators.vector(start), operators.vector(start)
+        for _ in range(400):
+            voltage += 0.002 * (wanted - voltage)
+            solver.step(voltage, 0.005, 0.01)
+        fields[tolerance] = operators.gather(voltage)
+    exact, loose = fields.values()
+    assert 0.0 < np.abs(exact - loose).max() < 0.1
+
+
+def test_the_same_step_again_owes_what_it_owed_before(tissue):
+    """Passes of a coupled step start from one voltage and one debt."""
+    operators, start = tissue
+    results = []
+    for passes in (1, 3):
+        solver = ImplicitDiffusion(operators, lumped=False, tolerance=1e-3, order=-1)
+        voltage = operators.vector(start)
+        for _ in range(10):
+            before = voltage.copy()
+            for index in range(passes):
+                voltage[:] = before
+                solver.step(voltage, 0.005, 0.01, again=index > 0)
+        results.append(operators.gather(voltage))
+    assert np.abs(results[0] - results[1]).max() < 1e-12
+
+
 def test_not_finite_voltage_stops(tissue):
     """A NaN must not pass as converged."""
     operators, start = tissue
