@@ -7,8 +7,8 @@
 
 /* The scalars of a call as blocks read them; `h` is where they are worked out. */
 #define SCALARS                                                                                    \
-    double h[SLOTS], hd[SLOTS * SPREAD] __attribute__((aligned(64)));                              \
-    float hf[SLOTS * SPREAD * 2] __attribute__((aligned(64)));
+    double h[SLOTS], hd[SLOTS * SPREAD] ALIGNED;                              \
+    float hf[SLOTS * SPREAD * 2] ALIGNED;
 
 static void spread(const double *h, double *hd, float *hf)
 {
@@ -35,6 +35,27 @@ static const double *stimulus_of(const double *stimulus, long begin, long n, dou
     return local;
 }
 
+/* One step of a block. New states are kept apart where a later pass reads the old ones. */
+static double step_block(double *s, long stride, const double *varying, long vstride,
+                         const double *stimulus, long count, const double *h, const float *hf,
+                         int hold)
+{
+#if STAGES == 2
+    static __thread double middle[STATES * BLOCK] ALIGNED;
+    half_block(s, stride, s, middle, BLOCK, varying, vstride, stimulus, count, h, hf, hold);
+    return whole_block(s, stride, middle, s, stride, varying, vstride, stimulus, count, h, hf, hold);
+#elif APART
+    static __thread double b[STATES * BLOCK] ALIGNED;
+    double change =
+        whole_block(s, stride, s, b, BLOCK, varying, vstride, stimulus, count, h, hf, hold);
+    for (int k = 0; k < STATES; k++)
+        memcpy(s + k * stride, b + k * BLOCK, (size_t)count * sizeof(double));
+    return change;
+#else
+    return whole_block(s, stride, s, s, stride, varying, vstride, stimulus, count, h, hf, hold);
+#endif
+}
+
 /* Advance all cells by dt.
  *
  * Block b takes substeps[b] equal sub-steps (none: it is left alone), or `uniform` when substeps
@@ -47,7 +68,7 @@ long advance(double *states, long stride, const double *varying, long vstride,
              const signed char *substeps, long uniform, int hold, double largest_change, long most)
 {
     SCALARS
-    double local[BLOCK] __attribute__((aligned(64))) = {0};
+    double local[BLOCK] ALIGNED = {0};
     static __thread double saved[STATES * BLOCK];
     long prepared = -1, done = 0;
     prepare(parameters, h);
@@ -89,8 +110,8 @@ long advance(double *states, long stride, const double *varying, long vstride,
               const double *stimulus, long n, const double *parameters, double time, double *out)  \
     {                                                                                              \
         SCALARS                                                                                    \
-        double local[BLOCK] __attribute__((aligned(64))) = {0};                                    \
-        double result[(rows > 0 ? rows : 1) * BLOCK] __attribute__((aligned(64)));                 \
+        double local[BLOCK] ALIGNED = {0};                                    \
+        double result[(rows > 0 ? rows : 1) * BLOCK] ALIGNED;                 \
         prepare(parameters, h);                                                                    \
         prepare_step(parameters, 0.0, time, h);                                                    \
         spread(h, hd, hf);                                                                         \

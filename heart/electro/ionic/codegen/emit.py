@@ -22,6 +22,7 @@ from heart.electro.ionic.codegen.schemes import (
     middle,
     starts,
 )
+from heart.electro.ionic.codegen.shares import Share, shared_out, together
 from heart.electro.ionic.codegen.translate import System
 
 FOLDER = Path(__file__).parent
@@ -44,12 +45,11 @@ def source(system: System, options: Options) -> str:
     Exported are ``advance``, ``current``, ``monitor`` and ``rates``; see driver.h.
     """
     graph = system.graph
-    stages = _stages(system, options)
-    slots = Slots(graph)
+    slots, stages = _stages(system, options)
     stimulus = graph.symbol(Kind.STIMULUS, "stimulus")
     passive = substitute(graph, system.rates[0], {stimulus: graph.zero})
     functions = [
-        *(_stage(system, options, slots, step, stage) for stage, step in stages),
+        *(_stage(system, options, slots, stage) for stage in stages),
         _observer(system, options, slots, "current_block", [graph.negate(passive)]),
         _observer(system, options, slots, "monitor_block", list(system.monitors)),
         _observer(system, options, slots, "rates_block", list(system.rates)),
@@ -60,6 +60,8 @@ def source(system: System, options: Options) -> str:
         (FOLDER / "simd.h").read_text(encoding="utf-8"),
         f"#define BLOCK {BLOCK}",
         f"#define STATES {len(system.states)}",
+        f"#define STAGES {len(stages)}",
+        f"#define APART {int(stages[-1].apart)}",
         f"#define SLOTS {max(1, len(slots.entries))}",
         f"#define TIMED {int(timed)}",
         f"#define MIXED {int(options.mixed)}",
@@ -75,91 +77,102 @@ class Stage:
 
     Attributes
     ----------
-    name, arguments
-        Of the function, the latter before those that all have.
-    states, stride
-        Where the states are that rates are taken at, and the distance of their rows.
-    target, target_stride
-        The same of the states that are written.
-    two
-        Whether increments are added to the states at `s`, rates being those of others.
-    before
-        Lines that come first.
+    name
+        Of the function.
+    step
+        What is added to each state.
+    starts
+        The states it is added to, which may be others than those that rates are taken at.
+    shares
+        The passes that compute `step` in double precision.
+    single
+        What passes in single precision compute before.
+    stride
+        Distance of the rows of the states that rates are taken at.
     """
 
     name: str
-    arguments: str
-    states: str = "s"
+    step: Sequence[Expr]
+    starts: Sequence[Expr]
+    shares: Sequence[Share]
+    single: Sequence[Expr] = ()
     stride: str = "stride"
-    target: str = "s"
-    target_stride: str = "stride"
-    two: bool = False
-    before: tuple[str, ...] = ()
+
+    @property
+    def apart(self) -> bool:
+        """Whether new states have to be kept apart, because a later pass reads the old ones."""
+        return self.stride == "stride" and len(self.shares) > 1
 
 
-ONE = Stage("step_block", "double *restrict s, long stride")
-HALF = Stage(
-    "half_block", "double *restrict s, long stride, double *restrict m",
-    target="m", target_stride="BLOCK",
-)  # fmt: skip
-WHOLE = Stage(
-    "step_block", "double *restrict s, long stride",
-    states="m", stride="BLOCK", two=True,
-    before=(
-        "static __thread double m[STATES * BLOCK] __attribute__((aligned(64)));",
-        "half_block(s, stride, m, varying, vstride, stimulus, count, h, hf, hold);",
-    ),
-)  # fmt: skip
-
-
-def _stages(system: System, options: Options) -> list[tuple[Stage, Sequence[Expr]]]:
-    """Return the functions that advance a block by one step, with what they add to the states.
-
-    `step_block` is the last.
-    """
+def _stages(system: System, options: Options) -> tuple[Slots, list[Stage]]:
+    """Return the functions that advance a block by one step; `whole_block` is the last."""
     half, whole = middle(system, options.method), increments(system, options.method)
-    return [(ONE, whole)] if half is None else [(HALF, half), (WHOLE, whole)]
+    steps = [("whole_block", whole, system.states, "stride")]
+    if half is not None:
+        steps = [
+            ("half_block", half, system.states, "stride"),
+            ("whole_block", whole, starts(system), "BLOCK"),
+        ]
+    slots = Slots(system.graph)
+    stages = []
+    for name, step, begin, stride in steps:
+        # Split, mixed precision is slower: its loads convert, and its values are half as large.
+        single = single_roots(system.graph, step, gates(system)) if options.mixed else []
+        shares = [together(step)] if options.mixed else shared_out(slots, step)
+        stages.append(Stage(name, step, begin, shares, single, stride))
+    return slots, stages
 
 
-def _stage(
-    system: System, options: Options, slots: Slots, step: Sequence[Expr], stage: Stage
-) -> str:
-    single: list[Expr] = []
-    if options.mixed:
-        single = single_roots(system.graph, step, gates(system))
-    given = {node: f"d_loadf(B + {k * BLOCK} + i)" for k, node in enumerate(single)}
+def _stage(system: System, options: Options, slots: Slots, stage: Stage) -> str:
     body: list[str] = []
-    if single:
-        first = Pass(slots, single, "f")
-        stores = [
-            f"f_store(B + {k * BLOCK} + i, {first.value(node)});" for k, node in enumerate(single)
-        ]
-        body += [
-            f"static __thread float B[{len(single) * BLOCK}] __attribute__((aligned(64)));",
-            *_loop("FLANES", [*scheduled(first.lines), *stores]),
-        ]
-    second = Pass(slots, step, "d", given)
-    stores = [f"double *restrict target = {stage.target} + i;"]
-    values = [second.value(increment) for increment in step]
-    from_ = starts(system) if stage.two else system.states
-    for row, (symbol, value) in enumerate(zip(from_, values, strict=True)):
-        old = second.value(symbol)
-        if row == 0:
-            stores += [
-                f"change = d_max(change, d_abs({value}));",
-                f"d_store(target, hold ? {old} : {old} + {value});",
-            ]
-        else:
-            stores.append(f"d_store(target + {row} * {stage.target_stride}, {old} + {value});")
-    body += ["vd change = d_set(0.0);", *_loop("LANES", [*scheduled(second.lines), *stores])]
+    given: dict[Expr, str] = {}
+    if stage.single:
+        code = Pass(slots, stage.single, "f")
+        lines = [_kept("f", k, code.value(node)) for k, node in enumerate(stage.single)]
+        body += [_buffer("f", len(stage.single)), *_loop("FLANES", code.lines, lines)]
+        given = {node: f"d_loadf(f_kept + {k * BLOCK} + i)" for k, node in enumerate(stage.single)}
+    kept = sum(len(share.kept) for share in stage.shares)
+    body += [_buffer("d", kept), "vd change = d_set(0.0);"]
+    place = 0
+    for share in stage.shares:
+        code = Pass(slots, [*(stage.step[row] for row in share.rows), *share.kept], "d", given)
+        lines = []
+        for row in share.rows:
+            value, old = code.value(stage.step[row]), code.value(stage.starts[row])
+            new = f"{old} + {value}"
+            if row == 0:
+                lines.append(f"change = d_max(change, d_abs({value}));")
+                new = f"hold ? {old} : {new}"
+            lines.append(f"d_store(b + {row} * bstride + i, {new});")
+        given = dict(given)
+        for node in share.kept:
+            lines.append(_kept("d", place, code.value(node)))
+            given[node] = f"d_load(d_kept + {place * BLOCK} + i)"
+            place += 1
+        body += _loop("LANES", code.lines, lines)
     body += ["double largest = 0.0;", "for (int k = 0; k < LANES; k++)",
              "  if (!(change[k] <= largest)) largest = change[k];", "return largest;"]  # fmt: skip
+    pointers = [
+        f"const double *{source}_{identifier(state.symbol[1])} = {array} + {row} * {stride};"
+        for row, state in enumerate(system.states)
+        for source, array, stride in (("S", "a", stage.stride), ("Y", "s", "stride"))
+    ]
     return _function(
-        f"double {stage.name}({stage.arguments}, const double *restrict varying, "
-        "long vstride, const double *restrict stimulus, long count, const double *restrict h, "
+        f"double {stage.name}(const double *s, long stride, const double *a, double *b, "
+        "long bstride, const double *restrict varying, long vstride, "
+        "const double *restrict stimulus, long count, const double *restrict h, "
         "const float *restrict hf, int hold)",
-        system, options, body, stage,
+        options, pointers, body,
     )  # fmt: skip
+
+
+def _buffer(prefix: str, rows: int) -> str:
+    kind = {"d": "double", "f": "float"}[prefix]
+    return f"static __thread {kind} {prefix}_kept[{rows * BLOCK}] ALIGNED;" if rows else ""
+
+
+def _kept(prefix: str, place: int, value: str) -> str:
+    return f"{prefix}_store({prefix}_kept + {place * BLOCK} + i, {value});"
 
 
 def _observer(
@@ -169,39 +182,36 @@ def _observer(
     code = Pass(slots, roots, "d")
     values = [code.value(root) for root in roots]
     stores = [f"d_store(out + {row * BLOCK} + i, {value});" for row, value in enumerate(values)]
+    pointers = [
+        f"const double *S_{identifier(state.symbol[1])} = s + {row} * stride;"
+        for row, state in enumerate(system.states)
+    ]
     return _function(
         f"void {name}(double *restrict s, long stride, const double *restrict varying, "
         "long vstride, const double *restrict stimulus, long count, const double *restrict h, "
         "double *restrict out)",
-        system, options, _loop("LANES", [*scheduled(code.lines), *stores]) if roots else [], ONE,
+        options, pointers, _loop("LANES", code.lines, stores) if roots else [],
     )  # fmt: skip
 
 
-def _function(
-    head: str, system: System, options: Options, body: Sequence[str], stage: Stage
-) -> str:
-    names = [identifier(state.symbol[1]) for state in system.states]
+def _function(head: str, options: Options, pointers: Sequence[str], body: Sequence[str]) -> str:
     pointers = [
-        f"const double *S_{name} = {stage.states} + {row} * {stage.stride};"
-        for row, name in enumerate(names)
+        *pointers,
+        *(
+            f"const double *K_{identifier(name)} = varying + {row} * vstride;"
+            for row, name in enumerate(options.varying)
+        ),
+        "const double *I_stimulus = stimulus;",
     ]
-    if stage.two:
-        pointers += [
-            f"const double *Y_{name} = s + {row} * stride;" for row, name in enumerate(names)
-        ]
-    pointers += [
-        f"const double *K_{identifier(name)} = varying + {row} * vstride;"
-        for row, name in enumerate(options.varying)
-    ]
-    pointers.append("const double *I_stimulus = stimulus;")
-    lines = "\n    ".join([*stage.before, *pointers, *body])
+    lines = "\n    ".join([*pointers, *body])
     return f"static __attribute__((noinline)) {head}\n{{\n    {lines}\n}}\n"
 
 
-def _loop(lanes: str, lines: Sequence[str]) -> list[str]:
+def _loop(lanes: str, lines: Sequence[str], stores: Sequence[str]) -> list[str]:
     # The empty statement keeps the compiler from copying every scalar to a vector on the stack.
     opaque = '__asm__("" : "+r"(h));' if lanes == "LANES" else '__asm__("" : "+r"(hf));'
-    return [f"for (long i = 0; i < count; i += {lanes}) {{", opaque, *lines, "}"]
+    head = f"for (long i = 0; i < count; i += {lanes}) {{"
+    return [head, opaque, *scheduled(lines), *stores, "}"]
 
 
 def _prepare(slots: Slots, options: Options) -> str:

@@ -92,7 +92,8 @@ class Pass:
         for node in nodes:
             for factor, exponent in node.factors if node.op is Op.PRODUCT else ():
                 if exponent < 0.0:
-                    self._inverse_uses[factor] += 1
+                    # One that is given is at hand: it joins no other reciprocal.
+                    self._inverse_uses[factor] += 2 if self._inverse(factor) in self.given else 1
             self._uses.update(node.args)
         self._uses.update(roots)
         self._plan(nodes)
@@ -233,8 +234,12 @@ class Pass:
         factor, exponent = token
         if exponent > 0.0:
             return self._power(factor, exponent)
-        inverse = self._call("rcp", self._power(factor, 1.0))
+        given = self.given.get(self._inverse(factor))
+        inverse = self._line(given) if given else self._call("rcp", self._power(factor, 1.0))
         return self._repeat(inverse, -exponent)
+
+    def _inverse(self, factor: Expr) -> Expr:
+        return self.graph.product([(factor, -1.0)])
 
     def _chain(self, names: Iterable[str]) -> str:
         result = ""

@@ -23,6 +23,7 @@
 #endif
 #define FLANES (2 * LANES)
 #define BYTES (8 * LANES)
+#define ALIGNED __attribute__((aligned(64)))
 #define INLINE static inline __attribute__((always_inline))
 
 typedef double vd __attribute__((vector_size(BYTES)));
@@ -190,12 +191,14 @@ INLINE vd d_exp2m1(vd x)
     vd t = x + D_ROUND;                                                                            \
     vd r = x - (t - D_ROUND);                                                                      \
     vd s = (vd)((vl)t << 52);                                                                      \
+    vd r2 = r * r;                                                                                 \
     vd q = D_POLYNOMIAL;
+/* Even and odd powers side by side: half the time to wait for one more instruction. */
 #define D_POLYNOMIAL                                                                               \
-    (((((((((7.029739417118068e-09 * r + 1.0207944882728269e-07) * r + 1.3215694905645028e-06)     \
-    * r + 1.5252661262658634e-05) * r + 0.0001540352992940961) * r + 0.0013333558222954653) * r    \
-    + 0.009618129108017553) * r + 0.05550410866449674) * r + 0.24022650695909067) * r              \
-    + 0.6931471805599491)
+    ((((7.029739417118068e-09 * r2 + 1.3215694905645028e-06) * r2 + 0.0001540352992940961) * r2    \
+    + 0.009618129108017553) * r2 + 0.24022650695909067) * r                                        \
+    + ((((1.0207944882728269e-07 * r2 + 1.5252661262658634e-05) * r2 + 0.0013333558222954653) * r2 \
+    + 0.05550410866449674) * r2 + 0.6931471805599491)
 INLINE vd d_exp2(vd x) { D_SPLIT return s + (s * r) * q; }
 INLINE vd d_exp2m1(vd x) { D_SPLIT return (s - 1.0) + (s * r) * q; }
 #endif
