@@ -74,9 +74,10 @@ class ImplicitDiffusion:
         self._guess, self._residual, self._debt, self._direction, self._image, self._work = (
             operators.vector() for _ in range(6)
         )
-        self._large, self._mask, self._wide = (operators.vector() for _ in range(3))
-        self._none = operators.vector()
+        self._large, self._mask = operators.vector(), operators.vector()
+        self._masked = np.zeros(0, np.int64)
         self._edge = near.border(operators.pattern)
+        near.load(operators.pattern, self._matrix, operators.lumped, self._guess)
         self._everywhere = int(operators.comm.allreduce(operators.rows, op=MPI.SUM))
 
     def prepare(self, coefficient: float) -> None:
@@ -94,7 +95,8 @@ class ImplicitDiffusion:
     def forget(self) -> None:
         """Start the next solve without prediction or debt, as after a restored state."""
         self._known = 0
-        self._residual[:] = 0.0
+        for one in (self._residual, self._direction, self._image):
+            one[:] = 0.0
 
     def step(
         self,
@@ -193,28 +195,31 @@ class ImplicitDiffusion:
 
         Returns how often, and whether the residual is small everywhere.
         """
-        operators = self.operators
-        large, mask, wide, edge = self._large, self._mask, self._wide, self._edge
+        operators, edge, large, mask = self.operators, self._edge, self._large, self._mask
         starts, columns = operators.pattern.starts, operators.pattern.columns
         operators.halo.update(large)
-        chosen, inside = near.spread(starts, columns, chosen, edge, large, self._none, mask)
+        self._masked, inside = near.spread(starts, columns, chosen, edge, large, self._masked, mask)
         everywhere, alone = self._shared_by(inside, mask)
         if everywhere > MOST * self._everywhere:
             return 0, False
         if alone:
-            # The rows of one rank that no other borders on: it needs to ask nobody.
-            found = np.zeros(2)
-            if inside:
-                chosen, _ = near.spread(starts, columns, chosen, edge, mask, large, wide)
-                iterations, done = self._iterate_at(chosen, solution, level, together=False)
-                found[:] = iterations, not done
-            # What is left elsewhere is below the level, which is why those rows were left out.
-            operators.comm.Allreduce(MPI.IN_PLACE, found, op=MPI.MAX)
-            return int(found[0]), not found[1]
+            return self._alone(inside, level, solution)
         operators.halo.update(mask)
-        # Rows beside those that change: their residual changes too.
-        chosen, _ = near.spread(starts, columns, chosen, edge, mask, large, wide)
-        return self._iterate_at(chosen, solution, level, together=True)
+        return self._iterate_at(solution, level, together=True)
+
+    def _alone(self, inside: int, level: float, solution: Float) -> tuple[int, bool]:
+        """Iterate in rows of one rank that no other borders on: it asks nobody, and tells at last.
+
+        What is left elsewhere is below the level, which is why those rows were left out.
+        """
+        found = np.zeros(2)
+        if inside:
+            ghosts = slice(self.operators.pattern.padded, None)
+            self._mask[ghosts] = self._direction[ghosts] = 0.0
+            iterations, done = self._iterate_at(solution, level, together=False)
+            found[:] = iterations, not done
+        self.operators.comm.Allreduce(MPI.IN_PLACE, found, op=MPI.MAX)
+        return int(found[0]), not found[1]
 
     def _shared_by(self, inside: int, mask: Float) -> tuple[int, bool]:
         """Return the rows of `mask` on all ranks, and whether one rank has them to itself."""
@@ -225,22 +230,19 @@ class ImplicitDiffusion:
         comm.Allreduce(MPI.IN_PLACE, facts, op=MPI.SUM)
         return int(facts[0]), bool(facts[1] == 1 and facts[2] == 0)
 
-    def _iterate_at(
-        self, chosen: near.Slices, solution: Float, level: float, *, together: bool
-    ) -> tuple[int, bool]:
-        """Iterate in the rows of the mask, whose slices and neighbours are `chosen`."""
+    def _iterate_at(self, solution: Float, level: float, *, together: bool) -> tuple[int, bool]:
+        """Iterate in the rows of the mask."""
         operators, residual, inverse = self.operators, self._residual, self._inverse
         starts, columns, mask = operators.pattern.starts, operators.pattern.columns, self._mask
         direction, image = self._direction, self._image
-        direction[:] = 0.0
-        image[:] = 0.0
         limits = self.tolerance, level
         state = direction, image, inverse, mask, solution, residual
         summed = self._summed if together else _as_they_are
-        over, _, old = summed(*near.advance_at(chosen, 0.0, *limits, *state))
-        beta, iterations = 0.0, 0
+        # Rows beside those that change are among them: their residual changes too.
+        chosen = near.beside(starts, columns, self._masked, self._edge, mask, self._large)
+        (old,) = summed(near.begin_at(chosen, residual, inverse, mask, direction))
+        over, iterations = 1.0, 0
         while iterations < LONGEST:
-            near.direct_at(chosen, beta, residual, inverse, mask, direction)
             if together:
                 operators.halo.update(direction)
             (curvature,) = summed(
@@ -249,12 +251,15 @@ class ImplicitDiffusion:
                 )
             )
             if not curvature > 0.0:
-                return iterations, False
+                over = 1.0
+                break
             over, inside, new = summed(*near.advance_at(chosen, old / curvature, *limits, *state))
-            beta, old = new / old, new
             iterations += 1
             if not (over and inside):
                 break
+            near.direct_at(chosen, new / old, residual, inverse, mask, direction)
+            old = new
+        near.clear_at(chosen, direction)
         return iterations, not over
 
     def _whole(self, solution: Float) -> int:
@@ -274,8 +279,6 @@ class ImplicitDiffusion:
                     expected=f"{self.tolerance:g} mV",
                     fix="check the mesh quality, or raise the tolerance of the scheme",
                 )
-            if beta == 0.0:
-                direction[:rows] = 0.0
             vectors.direct(rows, beta, residual, inverse, direction)
             operators.apply(self._matrix, operators.lumped, direction, image)
             (curvature,) = self._summed(vectors.dot(rows, direction, image))
@@ -287,6 +290,7 @@ class ImplicitDiffusion:
             )  # fmt: skip
             beta, old = new / old, new
             iterations += 1
+        direction[:rows] = 0.0
         return iterations
 
     def _summed(self, *local: float) -> tuple[float, ...]:

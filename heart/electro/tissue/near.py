@@ -60,7 +60,7 @@ def spread(
     chosen: Slices,
     edge: Slices,
     mask: Float,
-    known: Float,
+    cleared: Slices,
     out: Float,
 ) -> tuple[Slices, int]:
     """Write 1 to `out` in rows of `mask` and next to one, else 0; return its slices and rows.
@@ -71,41 +71,85 @@ def spread(
         Slices that have a row of `mask`.
     edge
         Slices with columns of other ranks, whose ghosts in `mask` are filled.
-    known
-        Rows whose neighbours on this rank are all in `mask`.
+    cleared
+        Slices in which `out` is not zero before.
     out
         Its ghosts are left.
     """
     slices = len(starts) - 1
     padded = WIDTH * slices
-    seen = np.zeros(slices, np.bool_)
-    out[:padded] = 0.0
+    seen = np.zeros(slices, np.uint8)
+    for s in cleared:
+        out[WIDTH * s : WIDTH * (s + 1)] = 0.0
     for s in chosen:
-        seen[s] = True
         for lane in range(WIDTH):
             i = WIDTH * s + lane
             if mask[i] > 0.0:
                 out[i] = 1.0
-                if known[i] > 0.0:
-                    continue
+                seen[s] = 1
                 for k in range(starts[s], starts[s + 1]):
                     j = columns[k, lane]
                     if j < padded:
                         out[j] = 1.0
-                        seen[j // WIDTH] = True
+                        seen[j // WIDTH] = 1
     for s in edge:
         for k in range(starts[s], starts[s + 1]):
             for lane in range(WIDTH):
                 j = columns[k, lane]
                 if j >= padded and mask[j] > 0.0:
                     out[WIDTH * s + lane] = 1.0
-                    seen[s] = True
-    found = np.flatnonzero(seen)
+                    seen[s] = 1
+    found = _listed(seen)
     rows = 0
     for s in found:
         for i in range(WIDTH * s, WIDTH * (s + 1)):
             rows += out[i] > 0.0
     return found, rows
+
+
+@njit(cache=True, nogil=True)
+def beside(
+    starts: NDArray[np.uint32],
+    columns: NDArray[np.uint32],
+    chosen: Slices,
+    edge: Slices,
+    mask: Float,
+    inner: Float,
+) -> Slices:
+    """Return the slices that have a row of `mask` or next to one; arguments as of `spread`.
+
+    The neighbours on this rank of rows of `inner` are all in `mask`.
+    """
+    slices = len(starts) - 1
+    padded = WIDTH * slices
+    seen = np.zeros(slices, np.uint8)
+    for s in chosen:
+        seen[s] = 1
+        for lane in range(WIDTH):
+            i = WIDTH * s + lane
+            if mask[i] > inner[i]:
+                for k in range(starts[s], starts[s + 1]):
+                    j = columns[k, lane]
+                    if j < padded:
+                        seen[j // WIDTH] = 1
+    for s in edge:
+        for k in range(starts[s], starts[s + 1]):
+            for lane in range(WIDTH):
+                j = columns[k, lane]
+                if j >= padded and mask[j] > 0.0:
+                    seen[s] = 1
+    return _listed(seen)
+
+
+@njit(cache=True, nogil=True)
+def _listed(seen: NDArray[np.uint8]) -> Slices:
+    found = np.empty(len(seen), np.int64)
+    count = 0
+    for s in range(len(seen)):
+        if seen[s]:
+            found[count] = s
+            count += 1
+    return found[:count]
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
@@ -148,6 +192,20 @@ def product_at(
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
+def begin_at(
+    chosen: Slices, residual: Float, inverse: Float, mask: Float, direction: Float
+) -> float:
+    """Write the first search direction to the rows of `mask`, zero beside; return r·z."""
+    total = 0.0
+    for s in chosen:
+        for i in range(WIDTH * s, WIDTH * (s + 1)):
+            z = mask[i] * residual[i] * inverse[i]
+            direction[i] = z
+            total += residual[i] * z
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
 def direct_at(
     chosen: Slices, beta: float, residual: Float, inverse: Float, mask: Float, direction: Float
 ) -> None:
@@ -155,6 +213,13 @@ def direct_at(
     for s in chosen:
         for i in range(WIDTH * s, WIDTH * (s + 1)):
             direction[i] = mask[i] * residual[i] * inverse[i] + beta * direction[i]
+
+
+@njit(cache=True, nogil=True)
+def clear_at(chosen: Slices, x: Float) -> None:
+    """Write zero to all rows of the slices."""
+    for s in chosen:
+        x[WIDTH * s : WIDTH * (s + 1)] = 0.0
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
@@ -186,3 +251,19 @@ def advance_at(
             over += 0.0 if abs(z) <= tolerance else 1.0
             inside += 0.0 if mask[i] * abs(z) <= level else 1.0
     return over, inside, total
+
+
+def load(pattern: Pattern, values: Real, sums: Float, x: Float) -> None:
+    """Load what is compiled, so that a rank does not when the first wave comes, all others waiting.
+
+    `x` is a vector, which stays as it is.
+    """
+    none, shape = np.zeros(0, np.int64), (pattern.starts, pattern.columns)
+    choose(0, 1.0, 1.0, x, x, x)
+    spread(*shape, none, none, x, none, x)
+    beside(*shape, none, none, x, x)
+    begin_at(none, x, x, x, x)
+    product_at(none, *shape, values, sums, x, x)
+    advance_at(none, 0.0, 1.0, 1.0, x, x, x, x, x, x)
+    direct_at(none, 0.0, x, x, x, x)
+    clear_at(none, x)

@@ -35,8 +35,9 @@ def test_neighbours_are_those_of_the_matrix():
     assert (over, total) == (0.0, residual.sum())
     edge = near.border(pattern)
     assert len(edge) == 0
+    out[:8] = 1.0
     found, count = near.spread(
-        pattern.starts, pattern.columns, slices, edge, mask, here.vector(), out
+        pattern.starts, pattern.columns, slices, edge, mask, np.array([0]), out
     )
     mass, _ = here.matrices()
     flags = np.zeros(here.space.nodes)
@@ -45,6 +46,11 @@ def test_neighbours_are_those_of_the_matrix():
     assert np.array_equal(out[: here.rows] > 0.0, expected)
     assert count == expected.sum()
     assert np.array_equal(found, np.unique(np.flatnonzero(out > 0.0) // 8))
+    further = near.beside(pattern.starts, pattern.columns, found, edge, out, mask)
+    wider, _ = near.spread(
+        pattern.starts, pattern.columns, found, edge, out, np.array([0])[:0], here.vector()
+    )
+    assert np.array_equal(further, wider)
 
 
 def test_a_wave_is_solved_to_the_tolerance_everywhere(monkeypatch):
