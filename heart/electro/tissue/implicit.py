@@ -140,7 +140,8 @@ class ImplicitDiffusion:
         )  # fmt: skip
         self._start_residual(voltage, implicit, explicit, load, guess, order < 0)
         iterations = self._iterate(guess)
-        vectors.settle(rows, PAID - LEARNT, self._inverse, self._debt, guess, voltage)
+        paid = PAID - LEARNT if order >= 0 else 0.0
+        vectors.settle(rows, paid, self._inverse, self._debt, guess, voltage)
         newest = self._changes.pop()
         self._guess = newest
         self._changes.insert(0, guess)

@@ -28,13 +28,13 @@ def predict(
 ) -> None:
     """Write the change after `changes`, newest first, and what is `paid` of the debt.
 
-    A change that moves by more than `level` follows a polynomial of degree `order` (−1: zero, 0, 1
-    or 2); a steadier one is held, because a polynomial would only amplify its errors.
+    A change that moves by more than `level` follows a polynomial of degree `order` (0, 1 or 2); a
+    steadier one is held, because a polynomial would only amplify its errors. With an order of −1
+    nothing is known, and zero is written.
     """
     now, before, earlier = changes
     if order < 0:
-        for i in range(n):
-            out[i] = paid * inverse[i] * debt[i]
+        out[:n] = 0.0
     elif order == 0:
         for i in range(n):
             out[i] = now[i] + paid * inverse[i] * debt[i]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.sparse
 
 from heart.anatomy.idealised import slab
 from heart.core.errors import NonFiniteError, ParameterError
@@ -128,6 +129,29 @@ def test_what_steps_leave_does_not_add_up(tissue):
         fields[tolerance] = operators.gather(voltage)
     exact, loose = fields.values()
     assert 0.0 < np.abs(exact - loose).max() < 0.1
+
+
+@pytest.mark.parametrize("lumped", [False, True])
+def test_what_is_owed_is_what_the_equations_lack(tissue, lumped):
+    """Whatever the start of a step was, and also where the length of steps changes."""
+    operators, start = tissue
+    mass, stiffness = operators.matrices()
+    if lumped:
+        mass = scipy.sparse.diags(np.asarray(mass.sum(axis=1)).ravel())
+    solver = ImplicitDiffusion(operators, lumped=lumped, tolerance=0.05)
+    voltage = operators.vector(start)
+    lacking = np.zeros(operators.space.nodes)
+    largest = 0.0
+    for length in (0.01, 0.01, 0.01, 0.02, 0.01, 0.03, 0.03, 0.03, 0.03, 0.03, 0.01, 0.02):
+        before = operators.gather(voltage)
+        solver.step(voltage, 0.5 * length, length)
+        change = operators.gather(voltage) - before
+        system = mass + 0.5 * length * stiffness
+        lacking -= length * (stiffness @ before) + system @ change
+        assert np.abs(operators.gather(solver._residual) - lacking).max() < 1e-9
+        assert np.abs(lacking / system.diagonal()).max() < 1.01 * 0.05
+        largest = max(largest, np.abs(lacking).max())
+    assert largest > 1e-4
 
 
 def test_the_same_step_again_owes_what_it_owed_before(tissue):
