@@ -13,7 +13,7 @@ from heart.electro.tissue.conductivity import REGISTRY, tensors
 from heart.electro.tissue.model import MonodomainModel
 from heart.electro.tissue.monodomain import Monodomain
 from heart.electro.tissue.observer import ActivationRecorder
-from heart.electro.tissue.scheme import Diffusion, Multirate, Scheme, Splitting
+from heart.electro.tissue.scheme import Diffusion, Multirate, Scheme, Splitting, load
 from heart.electro.tissue.space import TissueSpace
 from heart.electro.tissue.stimulus import TissueStimulus
 
@@ -49,6 +49,31 @@ def test_wave_travels_at_its_speed():
     speed = 2.0 / (times[x == 5.0].mean() - times[x == 3.0].mean())
     assert speed == pytest.approx(0.61, rel=0.15)
     assert np.isfinite(times).all()
+
+
+@pytest.mark.parametrize(
+    "profile", ["accurate", "lumped", "second_order", "fast", "state_variable"]
+)
+def test_tolerance_of_a_profile_costs_no_time(profile):
+    """Arrivals are those of exact diffusion steps to 0.005 ms; the step of time costs far more."""
+    scheme = load(profile)
+    times = [
+        activation(strip(replace(scheme, tolerance=tolerance), length=4.0), 9.0)
+        for tolerance in (scheme.tolerance, 1e-8)
+    ]
+    assert 0.0 < np.abs(times[0] - times[1]).max() < 0.005
+
+
+def test_tolerance_of_a_profile_does_not_shift_recovery():
+    """After 290 ms, in the middle of recovery, where a bias of each step would have added up."""
+    scheme = load("fast")
+    voltages = []
+    for tolerance in (scheme.tolerance, 1e-8):
+        problem = strip(replace(scheme, tolerance=tolerance), length=2.0)
+        problem.run(290.0)
+        voltages.append(problem.voltage())
+    assert -70.0 < voltages[1].mean() < -10.0
+    assert np.abs(voltages[0] - voltages[1]).max() < 0.05
 
 
 def test_lumped_wave_is_slower():

@@ -7,7 +7,7 @@
 
 /* The scalars of a call as blocks read them; `h` is where they are worked out. */
 #define SCALARS                                                                                    \
-    double h[SLOTS], hd[SLOTS * SPREAD] ALIGNED;                              \
+    double h[SLOTS], hd[SLOTS * SPREAD] ALIGNED;                                                   \
     float hf[SLOTS * SPREAD * 2] ALIGNED;
 
 static void spread(const double *h, double *hd, float *hf)
@@ -110,8 +110,8 @@ long advance(double *states, long stride, const double *varying, long vstride,
               const double *stimulus, long n, const double *parameters, double time, double *out)  \
     {                                                                                              \
         SCALARS                                                                                    \
-        double local[BLOCK] ALIGNED = {0};                                    \
-        double result[(rows > 0 ? rows : 1) * BLOCK] ALIGNED;                 \
+        double local[BLOCK] ALIGNED = {0};                                                         \
+        double result[(rows > 0 ? rows : 1) * BLOCK] ALIGNED;                                      \
         prepare(parameters, h);                                                                    \
         prepare_step(parameters, 0.0, time, h);                                                    \
         spread(h, hd, hf);                                                                         \

@@ -86,40 +86,41 @@ class Stage:
     shares
         The passes that compute `step` in double precision.
     single
-        What passes in single precision compute before.
-    stride
-        Distance of the rows of the states that rates are taken at.
+        What a pass in single precision computes before.
+    middle
+        Whether rates are taken at the states of the middle, which are in an array of their own.
     """
 
     name: str
     step: Sequence[Expr]
     starts: Sequence[Expr]
     shares: Sequence[Share]
-    single: Sequence[Expr] = ()
-    stride: str = "stride"
+    single: Sequence[Expr]
+    middle: bool
 
     @property
     def apart(self) -> bool:
         """Whether new states have to be kept apart, because a later pass reads the old ones."""
-        return self.stride == "stride" and len(self.shares) > 1
+        return not self.middle and len(self.shares) > 1
 
 
 def _stages(system: System, options: Options) -> tuple[Slots, list[Stage]]:
     """Return the functions that advance a block by one step; `whole_block` is the last."""
     half, whole = middle(system, options.method), increments(system, options.method)
-    steps = [("whole_block", whole, system.states, "stride")]
+    steps = [("whole_block", whole, system.states, False)]
     if half is not None:
         steps = [
-            ("half_block", half, system.states, "stride"),
-            ("whole_block", whole, starts(system), "BLOCK"),
+            ("half_block", half, system.states, False),
+            ("whole_block", whole, starts(system), True),
         ]
+    # After the steps: what is a vector follows from the symbols that they have brought.
     slots = Slots(system.graph)
     stages = []
-    for name, step, begin, stride in steps:
-        # Split, mixed precision is slower: its loads convert, and its values are half as large.
+    for name, step, begin, at_middle in steps:
+        # In several passes mixed precision was slower: 249 against 282 ns, ToR-ORd.
         single = single_roots(system.graph, step, gates(system)) if options.mixed else []
         shares = [together(step)] if options.mixed else shared_out(slots, step)
-        stages.append(Stage(name, step, begin, shares, single, stride))
+        stages.append(Stage(name, step, begin, shares, single, at_middle))
     return slots, stages
 
 
@@ -155,7 +156,10 @@ def _stage(system: System, options: Options, slots: Slots, stage: Stage) -> str:
     pointers = [
         f"const double *{source}_{identifier(state.symbol[1])} = {array} + {row} * {stride};"
         for row, state in enumerate(system.states)
-        for source, array, stride in (("S", "a", stage.stride), ("Y", "s", "stride"))
+        for source, array, stride in (
+            ("S", "a", "BLOCK" if stage.middle else "stride"),
+            ("Y", "s", "stride"),
+        )
     ]
     return _function(
         f"double {stage.name}(const double *s, long stride, const double *a, double *b, "

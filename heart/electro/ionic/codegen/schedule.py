@@ -33,8 +33,9 @@ _CALLED = re.compile(r"= [df]_(\w+)\(")
 _USED = re.compile(r"\b[df]\d+\b")
 ISSUED_PER_CYCLE = 2.0
 #: Lines to choose among, from the first that is left: measured with 16 registers of 4 doubles;
-#: TT2006 / ToR-ORd in ns: 129 / 326 (12 lines), 112 / 321 (48), 107 / 348 (200), 134 / 457 (all).
-AHEAD = 96
+#: TT2006 / ToR-ORd in ns: 129 / 326 (12 lines), 112 / 321 (48), 107 / 348 (200), 134 / 457 (all) in
+#: one pass; 107 / 289 (48), 103 / 291 (64), 105 / 291 (96) in several.
+AHEAD = 48
 
 
 def scheduled(lines: Sequence[str]) -> list[str]:

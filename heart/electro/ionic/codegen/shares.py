@@ -1,7 +1,7 @@
 """What is computed together: passes over a block whose code and values fit into the first caches.
 
-A large model in one pass is more code than the processor keeps decoded, and more values on their
-way than its first cache holds beside the states. So the results are shared out among a few passes,
+A large model in one pass is a loop of more code than the first cache of instructions holds, and the
+values that wait for their use crowd the states. So the results are shared out among a few passes,
 small ones first, because large ones (the membrane potential sees every current) need what the small
 ones have computed. What a later pass needs of an earlier one is kept for the block.
 """
